@@ -18,8 +18,9 @@ class Parameter:
         default: what roles set unless the estate says otherwise.
         accept: what checks accept: ``{min, max}`` for int, ``{any_of}`` for str/bool, ``{subset_of}``,
             ``{superset_of}``, ``{none_of}`` for list; an empty mapping accepts every value of the type.
-        origin: clause, law, guide or site, with the source.
+        origin: clause, law, guide or site.
         unit: for example 天, 秒, 位; may be empty.
+        source: where the number comes from, in our words.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Parameter:
     accept: Mapping[str, Any]
     origin: str
     unit: str = ""
+    source: str = ""
 
     def accepts(self, value: Any) -> bool:
         """Return whether a value seen on a host, or set by an estate, is inside the accepted range."""
