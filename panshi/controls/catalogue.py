@@ -162,7 +162,9 @@ def _read(name: str, raw: bytes, validator: jsonschema.Draft202012Validator) -> 
     if problem is not None:
         where = "/".join(str(part) for part in problem.absolute_path) or "(顶层)"
         raise PanshiError(
-            "PS-E1101", f"controls/{name} 的 {where} 不合规范：{problem.message[:200]}", "对照 controls/schema.json 修正"
+            "PS-E1101",
+            f"controls/{name} 的 {where} 不合规范：{problem.message[:200]}",
+            "对照 controls/schema.json 修正",
         )
     assert isinstance(document, dict)
     return document
@@ -213,9 +215,25 @@ def _control(document: Mapping[str, Any]) -> Control:
 
 
 def _check(clause: str, body: Mapping[str, Any]) -> Check:
-    tuples = ("parameters", "families", "levels", "also_covers", "items")
-    values = {key: tuple(value) if key in tuples else value for key, value in body.items() if key != "risk"}
-    return Check(control=clause, risk=Risk(**body["risk"]), **values)
+    return Check(
+        id=body["id"],
+        control=clause,
+        target=body["target"],
+        mode=body["mode"],
+        title=body["title"],
+        expected=body["expected"],
+        parameters=tuple(body["parameters"]),
+        read=body["read"],
+        fix=body["fix"],
+        risk=Risk(**body["risk"]),
+        families=tuple(body.get("families", ())),
+        levels=tuple(body.get("levels", (2, 3))),
+        also_covers=tuple(body.get("also_covers", ())),
+        scored=body.get("scored", True),
+        items=tuple(body.get("items", ())),
+        note=body.get("note", ""),
+        xref=body.get("xref"),
+    )
 
 
 def _cross_check(documents: Mapping[str, Mapping[str, Any]], catalogue: Catalogue) -> None:

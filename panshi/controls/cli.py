@@ -116,7 +116,9 @@ def _show_check(catalogue: Catalogue, check: Check) -> None:
         "期望": check.expected_text(parameters),
         "读取方法": check.read,
         "整改方法": check.fix,
-        "整改风险": f"中断 {risk.disruption}；{'需' if risk.reboot else '不需'}重启；{'可能' if risk.lockout else '不会'}锁定登录",
+        "整改风险": f"中断 {risk.disruption}"
+        + ("；须重启后生效" if risk.reboot else "")
+        + ("；可能锁定登录" if risk.lockout else ""),
         "兼顾条款": "、".join(check.also_covers) or "无",
         "说明": check.note or "无",
     }
@@ -125,6 +127,7 @@ def _show_check(catalogue: Catalogue, check: Check) -> None:
     for name in check.parameters:
         p = parameters[name]
         console.print(
-            f"  参数 mlps_{name}（{p.title}）：默认 {p.default}{p.unit}，接受 {p.text}，来源：{ORIGIN_ZH[p.origin]}，{p.source}",
+            f"  参数 mlps_{name}（{p.title}）：默认 {p.default}{p.unit}，接受 {p.text}，"
+            f"来源：{ORIGIN_ZH[p.origin]}，{p.source}",
             highlight=False,
         )

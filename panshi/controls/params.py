@@ -38,7 +38,7 @@ class Parameter:
         if self.type == "int":
             if isinstance(value, bool) or not isinstance(value, int):
                 return False
-            return rule.get("min", value) <= value <= rule.get("max", value)
+            return bool(rule.get("min", value) <= value <= rule.get("max", value))
         if self.type == "list":
             if not isinstance(value, (list, tuple, set, frozenset)):
                 return False

@@ -113,7 +113,9 @@ def find_waiver(waivers: Iterable[Waiver], host: str, check: Check) -> Waiver | 
 
 
 def _malformed(path: Path, message: str) -> PanshiError:
-    return PanshiError("PS-E1105", f"豁免文件 {path.name}：{message}", "每条需要 control 或 check、hosts、owner、reason、expires")
+    return PanshiError(
+        "PS-E1105", f"豁免文件 {path.name}：{message}", "每条需要 control 或 check、hosts、owner、reason、expires"
+    )
 
 
 def _waiver(path: Path, number: int, entry: Any, catalogue: Catalogue) -> Waiver:

@@ -1,0 +1,59 @@
+# 两条命令完成一切：make demo（环境、实验室、一次真实的只读审计与报告）与 make test（静态检查、单元、Molecule、基线、作业）。
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+PYTEST ?= pytest
+
+.PHONY: help demo test setup lint molecule unit jobs bench lab-up lab-down clean
+
+help: ## 显示这份说明
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
+
+setup: $(STAMP) ## 系统软件包与虚拟环境
+
+$(STAMP): pyproject.toml constraints.txt scripts/system-packages
+	scripts/system-packages
+	python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: setup ## 起实验室，对真实主机做一次等保三级只读审计，生成中文报告
+	panshi lab up
+	panshi audit -i inventories/lab --accept-findings
+
+test: setup lint molecule jobs ## 全部检验；最后一行是 pytest 的结论
+
+lint: setup ## ruff、mypy、yamllint、ansible-lint、shellcheck
+	ruff check .
+	ruff format --check .
+	mypy
+	yamllint --strict .
+	ansible-lint --offline
+	shellcheck panshi/collect/linux.sh scripts/system-packages .ci/run
+	towncrier build --draft --version next >/dev/null
+
+lab-up: setup ## 起实验室
+	panshi lab up
+
+lab-down: setup ## 停实验室，只删除它自己建立的东西
+	panshi lab down
+
+molecule: lab-up ## 角色与作业的 Molecule 场景
+	molecule test --all
+
+unit: setup ## 不需要实验室的检验
+	$(PYTEST) tests/unit tests/scenarios -m 'not lab' -n auto
+
+jobs: lab-up ## 单元、场景、基线与整个作业（真实实验室主机）
+	$(PYTEST) tests
+
+bench: lab-up ## 速度对比（耗时较长）
+	python tests/bench/audit.py
+
+clean: ## 删除虚拟环境与缓存
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
