@@ -1,0 +1,484 @@
+"""The one thing that reports read: per run an append-only, hash-chained file of JSON lines (docs/design.md, 5)."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import gzip
+import hashlib
+import json
+import os
+import re
+import secrets
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self, TypeVar
+
+from panshi.errors import PanshiError
+from panshi.verdict import Status
+
+SCHEMA = 1
+RUN_FILE = "run.jsonl"
+GENESIS = "0" * 64
+_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+_FACTS_NAME = re.compile(r"facts/(?!\.)[\w.-]+\.json\.gz")
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Row:
+    """One line of a record; the fields of the dataclass are its payload."""
+
+    kind: ClassVar[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Begin(Row):
+    """What was going to be judged, and the catalogue's words on that day."""
+
+    kind: ClassVar[str] = "begin"
+    schema: int = SCHEMA
+    run: str
+    estate: str
+    job: str
+    operator: str
+    profile: str
+    level: int
+    versions: Mapping[str, str] = field(default_factory=dict)
+    catalogue: str = ""
+    inventory: str = ""
+    hosts: Sequence[Mapping[str, Any]] = ()
+    controls: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    overrides: Sequence[Mapping[str, Any]] = ()
+    waivers: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HostRow(Row):
+    """What became of one host: collected, partial, unreachable, refused or failed. ``seconds`` is wall time."""
+
+    kind: ClassVar[str] = "host"
+    host: str
+    state: str
+    code: str = ""
+    message: str = ""
+    seconds: float = 0.0
+    address: str = ""
+    os: str = ""
+    kernel: str = ""
+    container: bool = False
+    emulated: bool = False
+    skipped: Sequence[Mapping[str, str]] = ()
+    facts: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerdictRow(Row):
+    """What one check says about one host."""
+
+    kind: ClassVar[str] = "verdict"
+    host: str
+    control: str
+    check: str
+    title: str
+    target: str
+    mode: str
+    status: Status
+    scored: bool = True
+    planned: bool = False
+    observed: str = ""
+    expected: str = ""
+    reason: str = ""
+    evidence: Sequence[str] = ()
+    waiver: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a status that does not exist (ValueError), also when a record is read."""
+        object.__setattr__(self, "status", Status(self.status))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndRow(Row):
+    """The last line of a complete run. ``seconds`` is the wall time of the job, ``exit`` its exit status."""
+
+    kind: ClassVar[str] = "end"
+    counts: Mapping[str, int]
+    hosts: Mapping[str, int]
+    seconds: float
+    exit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding of :func:`verify_run`.
+
+    Args:
+        where: the line, or the file, in Chinese.
+        what: what is wrong with it, in Chinese.
+        incomplete: True when the run merely did not come to its end; False when something was changed.
+    """
+
+    where: str
+    what: str
+    incomplete: bool = False
+
+    def __str__(self) -> str:
+        """Return one line."""
+        return f"{self.where}：{self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A record that was read. ``end`` is None for an incomplete run; ``head`` is the hash of the last line."""
+
+    path: Path
+    begin: Begin
+    begin_time: str
+    hosts: Sequence[HostRow]
+    verdicts: Sequence[VerdictRow]
+    end: EndRow | None
+    head: str
+
+    def facts(self, host: str) -> Mapping[str, Any] | None:
+        """Return the collected document of a host, read now, or None when nothing was collected.
+
+        Raises:
+            PanshiError: PS-E4003 when the file is missing or is not the one that was recorded.
+        """
+        row = next((row for row in self.hosts if row.host == host), None)
+        if row is None or not row.facts:
+            return None
+        data, problem = _read_facts(self.path, row.facts, row.sha256)
+        if problem is not None:
+            raise _corrupt(self.path, problem)
+        try:
+            document: dict[str, Any] = json.loads(gzip.decompress(data))
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise _corrupt(self.path, Problem(row.facts, "不是 gzip 压缩的 JSON")) from error
+        return document
+
+
+def canonical(document: Any) -> bytes:
+    """Return the one byte form of a JSON value. Lone surrogates, which UTF-8 cannot carry, become ``?``."""
+    text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "replace")
+
+
+def safe_name(name: str) -> str:
+    """Return a file name for any text: unchanged when harmless, else cleaned and made unique by a hash."""
+    clean = re.sub(r"[^\w.-]", "_", name).lstrip(".")[:64]
+    return clean if clean == name else f"{clean}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
+
+
+def utc_now() -> datetime:
+    """Return the present time in UTC."""
+    return datetime.now(UTC)
+
+
+class RecordWriter:
+    """Writes one new run. A run is never continued: after a crash the next run is another one.
+
+    Not for use from several threads at once.
+
+    Args:
+        root: the folder ``records``.
+        estate: name of the estate; becomes a folder name.
+        job: for example ``audit``.
+        now: the clock.
+        run: the run id; made from the clock when not given.
+
+    Raises:
+        PanshiError: PS-E4001 when the disk is full or the folder cannot be written, PS-E4002 when the run exists.
+            The lines that were written before stay a valid chain.
+    """
+
+    def __init__(
+        self, root: Path, estate: str, job: str, *, now: Callable[[], datetime] = utc_now, run: str = ""
+    ) -> None:
+        self._now = now
+        self.run = run or f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        self.path = Path(root) / safe_name(estate) / safe_name(job) / safe_name(self.run)
+        self.head = GENESIS
+        self._fd = -1
+        self._seq = 0
+        self._size = 0
+
+    def __enter__(self) -> Self:
+        """Create the run's folder and lock its file."""
+        with _writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                self.path.mkdir(mode=0o700)
+            except FileExistsError:
+                raise PanshiError("PS-E4002", f"运行 {self.run} 已存在或正由另一个进程写入", "重新启动作业") from None
+            (self.path / "facts").mkdir(mode=0o700)
+            self._fd = _create(self.path / RUN_FILE)
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _sync_folder(self.path.parent)
+            _sync_folder(self.path)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close and unlock; without an :class:`EndRow` the run stays incomplete, which reports say."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def write(self, *rows: Row) -> None:
+        """Append rows as one batch that is on the disk when this returns."""
+        time = f"{self._now():%Y-%m-%dT%H:%M:%SZ}"
+        head, seq, lines = self.head, self._seq, []
+        for row in rows:
+            line = {"seq": seq, "time": time, "kind": row.kind, "prev": head, **_payload(row)}
+            line["hash"] = head = _digest(line)
+            lines.append(canonical(line) + b"\n")
+            seq += 1
+        data = b"".join(lines)
+        with _writing(self.path / RUN_FILE):
+            try:
+                _write_all(self._fd, data)
+            except OSError:
+                # What is missing must not be covered by later rows, so this run takes no further line.
+                broken, self._fd = self._fd, -1
+                try:
+                    os.ftruncate(broken, self._size)
+                finally:
+                    os.close(broken)
+                raise
+        self.head, self._seq, self._size = head, seq, self._size + len(data)
+
+    def write_host(self, row: HostRow, document: Mapping[str, Any] | None) -> None:
+        """Store a host's collected document, then append its row with the file's name and SHA-256."""
+        if document is not None:
+            data = gzip.compress(canonical(document), compresslevel=6, mtime=0)
+            name = f"facts/{safe_name(row.host)}.json.gz"
+            with _writing(self.path / name):
+                fd = _create(self.path / name)
+                try:
+                    _write_all(fd, data)
+                finally:
+                    os.close(fd)
+                _sync_folder(self.path / "facts")
+            row = replace(row, facts=name, sha256=hashlib.sha256(data).hexdigest())
+        self.write(row)
+
+
+def read_run(path: Path) -> Run:
+    """Read a run's rows; facts are loaded when asked for. Use :func:`verify_run` to prove that nothing was changed.
+
+    Raises:
+        PanshiError: PS-E4004 when there is no run, PS-E4003 when a line cannot be read, PS-E4006 when its shape is
+            not the one of this version.
+    """
+    begin: Begin | None = None
+    begin_time = ""
+    hosts: list[HostRow] = []
+    verdicts: list[VerdictRow] = []
+    end: EndRow | None = None
+    head = GENESIS
+    for number, raw, whole in _lines(path):
+        if not whole:
+            break
+        line = _parse(raw)
+        if line is None:
+            raise _corrupt(path, Problem(f"第 {number} 行", "不是有效的记录行"))
+        try:
+            head = str(line["hash"])
+            match line["kind"]:
+                case "begin":
+                    begin, begin_time = _row(Begin, line), str(line["time"])
+                    if begin.schema != SCHEMA:
+                        raise ValueError(f"schema {begin.schema}")
+                case "host":
+                    hosts.append(_row(HostRow, line))
+                case "verdict":
+                    verdicts.append(_row(VerdictRow, line))
+                case "end":
+                    end = _row(EndRow, line)
+        except (KeyError, ValueError, TypeError) as error:
+            raise PanshiError(
+                "PS-E4006", f"{path / RUN_FILE} 第 {number} 行的字段与本版本不符：{error}", "用写入该记录的磐石版本查看"
+            ) from error
+    if begin is None:
+        raise PanshiError("PS-E4004", f"{path} 中没有开始行，运行未写入任何内容", "重新执行作业")
+    return Run(path, begin, begin_time, hosts, verdicts, end, head)
+
+
+def verify_run(path: Path) -> list[Problem]:
+    """Prove a run's chain and facts files.
+
+    Args:
+        path: the run's folder.
+
+    Returns:
+        What is wrong, empty for a complete and unchanged run. Lines are counted from 1.
+
+    Raises:
+        PanshiError: PS-E4004 when there is no run to look at.
+    """
+    problems: list[Problem] = []
+    known_facts: set[str] = set()
+    previous: str | None = GENESIS
+    ended = False
+    for number, raw, whole in _lines(path):
+        where = f"第 {number} 行"
+        if not whole:
+            what = "结束行之后还有内容" if ended else "最后一行未写完，写入在此中断"
+            problems.append(Problem(where, what, incomplete=not ended))
+            break
+        line = _parse(raw)
+        if line is None:
+            problems.append(Problem(where, "内容被改动，不是有效的记录行"))
+            previous = None
+            continue
+        where = f"第 {number} 行（seq {line.get('seq')}，{line.get('kind')}）"
+        for what in _chain_faults(line, raw, number, previous, ended):
+            problems.append(Problem(where, what))
+        previous = str(line.get("hash"))
+        ended = ended or line.get("kind") == "end"
+        if line.get("kind") == "begin" and line.get("run") != path.resolve().name:
+            problems.append(Problem(where, f"运行编号 {line.get('run')} 与文件夹名 {path.resolve().name} 不符"))
+        if line.get("kind") == "host" and line.get("facts"):
+            known_facts.add(str(line["facts"]))
+            _, problem = _read_facts(path, str(line["facts"]), str(line.get("sha256")))
+            problems += [problem] if problem is not None else []
+    for file in sorted((path / "facts").glob("*")):
+        if f"facts/{file.name}" not in known_facts and ended:
+            problems.append(Problem(f"facts/{file.name}", "记录中没有登记这个文件"))
+    if not ended:
+        what = "没有结束行，作业仍在写入" if is_running(path) else "没有结束行，运行未完成"
+        problems.append(Problem(RUN_FILE, what, incomplete=True))
+    return problems
+
+
+def is_running(path: Path) -> bool:
+    """Return whether a job holds the run's lock now."""
+    try:
+        with (path / RUN_FILE).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def list_runs(root: Path, estate: str, job: str) -> list[Path]:
+    """Return the folders of all runs, oldest first."""
+    folder = Path(root) / safe_name(estate) / safe_name(job)
+    return sorted(file.parent for file in folder.glob(f"*/{RUN_FILE}") if _RUN_ID.fullmatch(file.parent.name))
+
+
+def previous_run(run: Run) -> Run | None:
+    """Return the last complete, unchanged run of the same estate, job, profile and level before this one."""
+    path = run.path.resolve()
+    for candidate in reversed(list_runs(path.parents[2], path.parents[1].name, path.parent.name)):
+        if candidate.name >= path.name or verify_run(candidate):
+            continue
+        older = read_run(candidate)
+        if (older.begin.profile, older.begin.level) == (run.begin.profile, run.begin.level):
+            return older
+    return None
+
+
+T = TypeVar("T", bound=Row)
+
+
+def _row(kind: type[T], line: Mapping[str, Any]) -> T:
+    return kind(**{f.name: line[f.name] for f in fields(kind)})  # type: ignore[arg-type]
+
+
+def _payload(row: Row) -> dict[str, Any]:
+    return {f.name: getattr(row, f.name) for f in fields(row)}  # type: ignore[arg-type]
+
+
+def _digest(line: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical({key: value for key, value in line.items() if key != "hash"})).hexdigest()
+
+
+def _chain_faults(line: Mapping[str, Any], raw: bytes, number: int, previous: str | None, ended: bool) -> Iterator[str]:
+    if line.get("hash") != _digest(line) or canonical(line) != raw:
+        yield "内容被改动，与其散列值不符"
+    if previous is not None and line.get("prev") != previous:
+        yield "与上一行不相接，有行被删除、插入或调换"
+    if line.get("seq") != number - 1:
+        yield f"序号应为 {number - 1}"
+    if (line.get("kind") == "begin") != (number == 1):
+        yield "开始行缺失" if number == 1 else "出现第二个开始行"
+    if ended:
+        yield "结束行之后还有内容"
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes, bool]]:
+    try:
+        with (path / RUN_FILE).open("rb") as file:
+            for number, raw in enumerate(file, start=1):
+                yield number, raw.removesuffix(b"\n"), raw.endswith(b"\n")
+    except OSError as error:
+        raise PanshiError(
+            "PS-E4004", f"读不到运行记录 {path / RUN_FILE}：{error.strerror}", "用 panshi report --estate 环境名 --last"
+        ) from error
+
+
+def _parse(raw: bytes) -> dict[str, Any] | None:
+    try:
+        line = json.loads(raw.decode("utf-8"))
+        canonical(line)
+    except (ValueError, RecursionError):
+        return None
+    return line if isinstance(line, dict) else None
+
+
+def _read_facts(path: Path, name: str, sha256: str) -> tuple[bytes, Problem | None]:
+    if not _FACTS_NAME.fullmatch(name) or (path / name).is_symlink():
+        return b"", Problem(name, "不是本运行文件夹内的采集文件")
+    try:
+        data = (path / name).read_bytes()
+    except OSError as error:
+        return b"", Problem(name, f"采集文件读不到：{error.strerror}")
+    if hashlib.sha256(data).hexdigest() != sha256:
+        return b"", Problem(name, "采集文件被改动，与登记的 SHA-256 不符")
+    return data, None
+
+
+def _corrupt(path: Path, problem: Problem) -> PanshiError:
+    return PanshiError("PS-E4003", f"运行 {path.name} 的记录已损坏，{problem}", "panshi report --verify 列出全部问题")
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+    os.fsync(fd)
+
+
+def _sync_folder(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in _NO_SPACE
+        what = "磁盘空间不足" if full else (error.strerror or str(error))
+        hint = "清理或扩容记录所在的磁盘后重新执行" if full else "确认记录目录可写后重新执行"
+        raise PanshiError("PS-E4001", f"无法写入记录 {path}：{what}；此前写入的内容完好", hint) from error
