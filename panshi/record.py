@@ -174,7 +174,11 @@ def canonical(document: Any) -> bytes:
 def safe_name(name: str) -> str:
     """Return a file name for any text: unchanged when harmless, else cleaned and made unique by a hash."""
     clean = re.sub(r"[^\w.-]", "_", name).lstrip(".")[:64]
-    return clean if clean == name else f"{clean}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    return (
+        clean
+        if name and clean == name
+        else f"{clean}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    )
 
 
 def utc_now() -> datetime:
