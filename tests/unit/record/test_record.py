@@ -97,6 +97,7 @@ def test_record_and_facts_are_private_to_the_operator(tmp_path: Path) -> None:
 def test_facts_file_is_the_same_for_the_same_facts(tmp_path: Path) -> None:
     one, two = write_run(tmp_path, second=1), write_run(tmp_path, second=2)
     assert (one / "facts/web1.json.gz").read_bytes() == (two / "facts/web1.json.gz").read_bytes()
+    assert (one / "facts/web1.json.gz").read_bytes()[4:8] == bytes(4), "the gzip header carries no time of writing"
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +148,14 @@ def test_changed_line_with_a_recomputed_hash_breaks_the_chain(tmp_path: Path) ->
     lines = lines_of(path)
     rewrite(path, [lines_of(record.path)[0], *lines[1:]])
     assert "第 2 行（seq 1，host）：与上一行不相接" in found(path)
+
+
+def test_second_spelling_of_the_same_line_is_found(tmp_path: Path) -> None:
+    path = write_run(tmp_path)
+    lines = lines_of(path)
+    lines[2] = lines[2].replace(b'"status":"fail"', b'"status":"pass","status":"fail"')
+    rewrite(path, lines)
+    assert "第 3 行（seq 2，verdict）：内容被改动" in found(path)
 
 
 @pytest.mark.parametrize(
