@@ -1,0 +1,153 @@
+"""What the lab consists of, read from one file: inventories/lab/lab.yml."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from panshi.lab.errors import LabError
+
+# A host name is part of the tap interface's name "panshi-<host>", which the kernel limits to 15 characters.
+_HOST_NAME = re.compile(r"[a-z][a-z0-9]{1,7}")
+_LAB_NAME = re.compile(r"panshi-lab(-[a-z0-9]+)?")
+
+
+@dataclass(frozen=True)
+class Image:
+    """A root file system built from a Debian suite.
+
+    Attributes:
+        name: the image's name, also the name of its optional recipe directory below panshi/lab/recipes/.
+        suite: Debian code name.
+        packages: packages beyond the base ones, as Debian names them.
+        updates: whether updates and security fixes are installed at build time; without them the host is what
+            the installation medium gave, with real fixes pending.
+        disk: a bootable disk with its own kernel instead of a container image.
+    """
+
+    name: str
+    suite: str
+    packages: tuple[str, ...]
+    updates: bool
+    disk: bool
+
+
+@dataclass(frozen=True)
+class Host:
+    """One lab host; ``emulated`` tells that it imitates a distribution that is not really there."""
+
+    name: str
+    kind: Literal["container", "vm"]
+    image: Image
+    address: ipaddress.IPv4Address
+    groups: tuple[str, ...]
+    emulated: bool
+    purpose: str
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The whole lab. ``name`` is the podman network's name and the prefix of every container."""
+
+    name: str
+    subnet: ipaddress.IPv4Network
+    gateway: ipaddress.IPv4Address
+    hosts: tuple[Host, ...]
+
+    def select(self, names: list[str]) -> tuple[Host, ...]:
+        """Return the hosts of these names, all of them for an empty list.
+
+        Raises:
+            LabError: PS-E2010 for a name that is not in the description.
+        """
+        known = {host.name for host in self.hosts}
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise LabError(
+                "PS-E2010", f"试验环境里没有主机 {'、'.join(unknown)}", f"可用的主机：{'、'.join(sorted(known))}"
+            )
+        return tuple(host for host in self.hosts if not names or host.name in names)
+
+
+def load(path: Path) -> Lab:
+    """Read and check a lab description.
+
+    Args:
+        path: the YAML file.
+
+    Raises:
+        LabError: PS-E2009 if the file cannot be read or does not describe a lab.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return parse(data)
+    except OSError as error:
+        reason = error.strerror or "无法读取"
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        reason = f"第 {mark.line + 1} 行不是合法的 YAML" if mark else "不是合法的 YAML"
+    except KeyError as error:
+        reason = f"缺少键 {error.args[0]}"
+    except (TypeError, ValueError, AttributeError) as error:
+        reason = str(error)
+    raise LabError("PS-E2009", f"试验环境描述 {path} 有误：{reason}", "按 docs/lab.md 的字段说明改正后重试")
+
+
+def parse(data: Mapping[str, Any]) -> Lab:
+    """Turn the parsed YAML into a Lab.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: the data is not a lab; ``load`` gives them a code.
+    """
+    name = str(data["name"])
+    if not _LAB_NAME.fullmatch(name):
+        raise ValueError(f"name {name} 必须是 panshi-lab 或 panshi-lab-<小写字母数字>")
+    images = {key: _image(str(key), value) for key, value in data["images"].items()}
+    subnet = ipaddress.IPv4Network(data["subnet"])
+    hosts = tuple(_host(str(key), value, images, subnet) for key, value in data["hosts"].items())
+    gateway = subnet[1]
+    addresses = [host.address for host in hosts]
+    if len({*addresses, gateway}) != len(addresses) + 1:
+        raise ValueError(f"主机地址重复，或占用了网关地址 {gateway}")
+    return Lab(name, subnet, gateway, hosts)
+
+
+def _image(name: str, data: Mapping[str, Any]) -> Image:
+    return Image(
+        name=name,
+        suite=str(data["suite"]),
+        packages=tuple(data.get("packages", ())),
+        updates=bool(data.get("updates", True)),
+        disk=bool(data.get("disk", False)),
+    )
+
+
+def _host(name: str, data: Mapping[str, Any], images: Mapping[str, Image], subnet: ipaddress.IPv4Network) -> Host:
+    if not _HOST_NAME.fullmatch(name):
+        raise ValueError(f"主机名 {name} 必须是 2 到 8 个小写字母或数字，以字母开头")
+    kind = data["kind"]
+    if kind not in ("container", "vm"):
+        raise ValueError(f"主机 {name} 的 kind 必须是 container 或 vm")
+    image = images.get(data["image"])
+    if image is None:
+        raise ValueError(f"主机 {name} 的镜像 {data['image']} 没有描述")
+    if image.disk != (kind == "vm"):
+        raise ValueError(f"主机 {name} 的 kind 与镜像 {image.name} 的 disk 不一致")
+    address = ipaddress.IPv4Address(data["address"])
+    if address not in subnet:
+        raise ValueError(f"主机 {name} 的地址 {address} 不在网段 {subnet} 内")
+    return Host(
+        name=name,
+        kind=kind,
+        image=image,
+        address=address,
+        groups=tuple(data["groups"]),
+        emulated=bool(data["emulated"]),
+        purpose=str(data["purpose"]),
+    )

@@ -1,0 +1,42 @@
+"""Take hosts down: remove what the lab made, and nothing else."""
+
+from __future__ import annotations
+
+from panshi.lab import ssh
+from panshi.lab.description import Host
+from panshi.lab.drivers import Drivers
+from panshi.lab.errors import LabError
+from panshi.lab.process import CommandError
+
+
+def take_down(drivers: Drivers, hosts: tuple[Host, ...], *, images: bool) -> tuple[list[str], list[LabError]]:
+    """Remove hosts; with the last of them the network, and on request the cached images.
+
+    Returns:
+        The names of the removed hosts, and one error per thing that could not be removed.
+    """
+    found = drivers.found()
+    removed: list[str] = []
+    errors: list[LabError] = []
+    for host in hosts:
+        if host.name not in found:
+            continue
+        try:
+            drivers.remove(host)
+            removed.append(host.name)
+        except (CommandError, OSError) as error:
+            errors.append(_not_removed(f"主机 {host.name}", error))
+    ssh.write_known_hosts(drivers.state, drivers.lab)
+    if not errors and found.keys() <= set(removed):
+        try:
+            drivers.remove_network()
+            if images:
+                drivers.builder.remove_all()
+        except (CommandError, OSError) as error:
+            errors.append(_not_removed("网络或镜像", error))
+    return removed, errors
+
+
+def _not_removed(what: str, error: CommandError | OSError) -> LabError:
+    reason = error.reason if isinstance(error, CommandError) else str(error)
+    return LabError("PS-E2014", f"{what}没有删除干净：{reason}", "按原因处理后重新运行 panshi lab down")

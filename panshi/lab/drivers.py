@@ -1,0 +1,62 @@
+"""One face for containers and virtual machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from panshi.lab import apt, image, machine, ssh
+from panshi.lab.description import Host, Lab
+from panshi.lab.plan import Found
+from panshi.lab.podman import Podman
+from panshi.lab.seed import make_seed
+from panshi.lab.state import State, write
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """Makes, starts and removes the hosts of one lab on this machine."""
+
+    lab: Lab
+    state: State
+    engine: Podman
+    builder: image.Builder
+
+    def found(self) -> dict[str, Found]:
+        """Return the hosts that exist, by name."""
+        return self.engine.containers(self.lab)
+
+    def ensure_network(self) -> None:
+        """Make the lab's network if it is not there."""
+        if self.engine.network_interface(self.lab) is None:
+            self.engine.create_network(self.lab)
+
+    def remove_network(self) -> None:
+        """Remove the lab's network if it is there."""
+        if self.engine.network_interface(self.lab) is not None:
+            self.engine.remove_network(self.lab)
+
+    def create(self, host: Host, spec: str, key: str) -> None:
+        """Make a host from its image, with its own identity, not started."""
+        seed = make_seed(host, self.lab, key)
+        self.engine.create(host, self.lab, image.reference(host.image), spec, seed)
+        ssh.record_host_keys(self.state, host, seed.public_keys)
+
+    def start(self, host: Host) -> None:
+        """Start a host that is made."""
+        self.engine.start(host, self.lab)
+
+    def remove(self, host: Host) -> None:
+        """Remove a host and everything that was in it."""
+        self.engine.remove(host, self.lab)
+        ssh.forget_host_keys(self.state, host)
+
+
+def connect(lab: Lab, state: State) -> Drivers:
+    """Return the drivers for this machine, with podman set up as the machine needs it."""
+    conf = machine.containers_conf(machine.look())
+    if conf is None:
+        state.containers_conf.unlink(missing_ok=True)
+    else:
+        write(state.containers_conf, conf)
+    engine = Podman(machine.environment(state.containers_conf))
+    return Drivers(lab, state, engine, image.Builder(state, engine, apt.find_mirror()))

@@ -1,0 +1,129 @@
+"""Images: built from the distribution's own packages, cached by the digest of their recipe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from panshi.lab import apt, podman
+from panshi.lab.description import Host, Image
+from panshi.lab.errors import LabError
+from panshi.lab.process import CommandError, run
+from panshi.lab.state import State
+
+_RECIPES = Path(__file__).with_name("recipes")
+_BUILD_SECONDS = 1800
+# Beside the packages of Debian's priority "important", which every Debian installation has.
+_BASE_PACKAGES = ("systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "sudo")
+_DISK_SIZE = "4G"
+# Install from the release alone, then let the host know of the fixes that it has not installed.
+_WITHOUT_UPDATES = (
+    """--setup-hook=sed -i.all -e '/-updates /d' -e '/-security /d' "$1"/etc/apt/sources.list""",
+    """--customize-hook=mv "$1"/etc/apt/sources.list.all "$1"/etc/apt/sources.list""",
+    """--customize-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get update""",
+)
+
+
+def digest(image: Image) -> str:
+    """Return 12 hexadecimal digits that change whenever the image would come out differently by our doing."""
+    total = hashlib.sha256(json.dumps([asdict(image), _BASE_PACKAGES, _DISK_SIZE], sort_keys=True).encode())
+    for path in _recipe_files(image):
+        total.update(path.relative_to(_RECIPES).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()[:12]
+
+
+def host_spec(host: Host, authorized_key: str) -> str:
+    """Return the fingerprint of everything that a host is made from."""
+    parts = [host.name, host.kind, str(host.address), digest(host.image), authorized_key]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def reference(image: Image) -> str:
+    """Return the name under which podman keeps a container image."""
+    return f"{podman.IMAGE_PREFIX}/{image.name}:{digest(image)}"
+
+
+def disk_directory(state: State, image: Image) -> Path:
+    """Return the directory that holds a virtual machine's disk.img, vmlinuz and initrd.img."""
+    return state.images / f"{image.name}-{digest(image)}"
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Builds images and knows which are there."""
+
+    state: State
+    engine: podman.Podman
+    mirror: apt.Mirror
+
+    def built(self, image: Image) -> bool:
+        """Tell whether the image's current recipe is built."""
+        if image.disk:
+            return disk_directory(self.state, image).is_dir()
+        return self.engine.has_image(reference(image))
+
+    def build(self, image: Image) -> None:
+        """Build one image; an interrupted build leaves nothing that looks like an image.
+
+        Raises:
+            LabError: PS-E2006 with the path of the log.
+        """
+        scratch = self.state.images / f".{image.name}.new"
+        log = self.state.logs / f"image-{image.name}.log"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        try:
+            if image.disk:
+                self._build_disk(image, scratch, log)
+            else:
+                tar = scratch / "root.tar"
+                run(self._mmdebstrap(image, tar), timeout=_BUILD_SECONDS, log=log)
+                self.engine.import_image(tar, reference(image))
+        except (CommandError, OSError) as error:
+            reason = error.reason if isinstance(error, CommandError) else str(error)
+            raise LabError("PS-E2006", f"镜像 {image.name} 构建失败：{reason}", f"查看日志 {log}") from error
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def remove_all(self) -> None:
+        """Remove every image that the lab built, of whatever recipe."""
+        self.engine.remove_images()
+        shutil.rmtree(self.state.images, ignore_errors=True)
+
+    def _build_disk(self, image: Image, scratch: Path, log: Path) -> None:
+        root, result = scratch / "root", scratch / "result"
+        result.mkdir()
+        run(self._mmdebstrap(image, root), timeout=_BUILD_SECONDS, log=log)
+        for name in ("vmlinuz", "initrd.img"):
+            shutil.copyfile(root / name, result / name)
+        disk = str(result / "disk.img")
+        run(["mkfs.ext4", "-q", "-L", "root", "-d", str(root), disk, _DISK_SIZE], timeout=300)
+        result.replace(disk_directory(self.state, image))
+
+    def _mmdebstrap(self, image: Image, target: Path) -> list[str]:
+        hooks = [_RECIPES / "common.sh", *(path for path in _recipe_files(image) if path.name == "setup.sh")]
+        packages = ",".join((*_BASE_PACKAGES, *image.packages))
+        return [
+            "mmdebstrap",
+            "--variant=important",
+            f"--include={packages}",
+            # An installed system has its package lists; pending fixes can be read from them without a network.
+            "--skip=cleanup/apt/lists",
+            *(f"--aptopt={option}" for option in self.mirror.options),
+            *(() if image.updates else _WITHOUT_UPDATES),
+            *(f'--customize-hook={hook} "$1"' for hook in hooks),
+            image.suite,
+            str(target),
+            *apt.sources(self.mirror, image.suite),
+        ]
+
+
+def _recipe_files(image: Image) -> Iterator[Path]:
+    """Yield the files that shape an image, in a fixed order."""
+    yield _RECIPES / "common.sh"
+    own = _RECIPES / image.name
+    yield from sorted(path for path in own.rglob("*") if path.is_file())

@@ -1,0 +1,69 @@
+"""The lab as an Ansible inventory and as an OpenSSH configuration, both rendered from the description."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import yaml
+
+from panshi.lab.description import Host, Lab
+from panshi.lab.state import State
+
+_HEADER = """\
+---
+# 由 panshi lab up 按 lab.yml 生成，不要手工修改。.state 指向本机的状态目录（密钥与 known_hosts 在那里，不进版本库）。
+"""
+# Options that both renderings need: only the lab's key is offered, and only recorded host keys are believed.
+_SSH_OPTIONS = {"IdentitiesOnly": "yes", "StrictHostKeyChecking": "yes", "UpdateHostKeys": "no"}
+
+
+def groups_of(host: Host) -> tuple[str, ...]:
+    """Return the inventory groups of a host: those of its description and those that follow from its kind."""
+    return ("linux", *host.groups, host.kind, *(("emulated",) if host.emulated else ()))
+
+
+def render_inventory(lab: Lab) -> str:
+    """Return the text of hosts.yml; equal descriptions give equal bytes."""
+    arguments = [f"-o {name}={value}" for name, value in _SSH_OPTIONS.items()]
+    # The inner quotes are for ssh, which splits this option's value at blanks.
+    arguments.append("-o 'UserKnownHostsFile=\"{{ inventory_dir }}/.state/known_hosts\"'")
+    groups: dict[str, dict[str, Any]] = defaultdict(lambda: {"hosts": {}})
+    for host in lab.hosts:
+        for group in groups_of(host):
+            groups[group]["hosts"][host.name] = {}
+    data = {
+        "all": {
+            "hosts": {
+                host.name: {
+                    "ansible_host": str(host.address),
+                    "lab_emulated": host.emulated,
+                    "lab_purpose": host.purpose,
+                }
+                for host in lab.hosts
+            },
+            "vars": {
+                "ansible_user": "ops",
+                "ansible_become": True,
+                "ansible_ssh_private_key_file": "{{ inventory_dir }}/.state/id_ed25519",
+                "ansible_ssh_common_args": " ".join(arguments),
+            },
+            "children": dict(sorted(groups.items())),
+        }
+    }
+    return _HEADER + yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=1000)
+
+
+def render_ssh_config(lab: Lab, state: State) -> str:
+    """Return the text of ``ssh_config``, for ``ssh -F`` and for Testinfra's ``--ssh-config``."""
+    lines = ["# Written by panshi lab up."]
+    for host in lab.hosts:
+        lines += [f"Host {host.name}", f"    HostName {host.address}"]
+    options = {
+        "User": "ops",
+        "IdentityFile": f'"{state.key}"',
+        "UserKnownHostsFile": f'"{state.known_hosts}"',
+        **_SSH_OPTIONS,
+    }
+    lines += ["Host *", *(f"    {name} {value}" for name, value in options.items())]
+    return "\n".join(lines) + "\n"

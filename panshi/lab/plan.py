@@ -1,0 +1,71 @@
+"""From what is wanted and what is there to what must be done. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from panshi.lab.description import Host, Image
+
+
+@dataclass(frozen=True)
+class Found:
+    """A host as it was found on this machine.
+
+    Attributes:
+        running: its container or virtual machine runs.
+        spec: the fingerprint that it was made with, see ``panshi.lab.image.host_spec``.
+    """
+
+    running: bool
+    spec: str
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """The steps that one host needs, in this order; no step means that it stays as it is."""
+
+    host: Host
+    remove: bool
+    create: bool
+    start: bool
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has to be done."""
+        return not (self.remove or self.create or self.start)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one ``up`` does."""
+
+    builds: tuple[Image, ...]
+    hosts: tuple[HostPlan, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has to be done."""
+        return not self.builds and all(host.empty for host in self.hosts)
+
+
+def plan_up(hosts: Iterable[Host], specs: Mapping[str, str], built: frozenset[str], found: Mapping[str, Found]) -> Plan:
+    """Decide what brings the hosts up.
+
+    Args:
+        hosts: the hosts that are wanted.
+        specs: the wanted fingerprint of each, by name.
+        built: names of the images whose current recipe is built.
+        found: the hosts that exist, by name.
+
+    Returns:
+        Only the necessary steps. A host of another fingerprint (recipe, address or key changed) is made anew.
+    """
+    plans = []
+    for host in hosts:
+        there = found.get(host.name)
+        stale = there is not None and there.spec != specs[host.name]
+        create = there is None or stale
+        plans.append(HostPlan(host, remove=stale, create=create, start=create or not (there and there.running)))
+    images = {plan.host.image.name: plan.host.image for plan in plans if plan.create}
+    return Plan(tuple(image for name, image in images.items() if name not in built), tuple(plans))

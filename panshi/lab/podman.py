@@ -1,0 +1,156 @@
+"""Podman: the lab's network, container images and containers. Everything it makes carries the lab's label."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from panshi.lab.description import Host, Lab
+from panshi.lab.errors import LabError
+from panshi.lab.plan import Found
+from panshi.lab.process import CommandError, run
+from panshi.lab.seed import Seed
+
+IMAGE_PREFIX = "localhost/panshi-lab"
+_LABEL = "panshi.lab"
+_SPEC_LABEL = "panshi.lab.spec"
+_SECONDS = 120
+# What root has on a real host and the audit and its fixes need: reading and setting the firewall, ping, writing to
+# the audit socket, reading the owner of a socket. All of it ends at the container's own namespaces.
+_CAPABILITIES = ("NET_ADMIN", "NET_RAW", "AUDIT_WRITE", "SYS_PTRACE")
+
+
+@dataclass(frozen=True)
+class Podman:
+    """Podman as root on this machine.
+
+    Attributes:
+        environment: the environment of every call.
+    """
+
+    environment: Mapping[str, str]
+
+    def _run(self, *arguments: str, timeout: float = _SECONDS) -> str:
+        return run(["podman", *arguments], timeout=timeout, env=self.environment)
+
+    def _json(self, *arguments: str) -> Any:
+        return json.loads(self._run(*arguments, "--format", "json"))
+
+    def has_image(self, reference: str) -> bool:
+        """Tell whether an image of this name and tag is stored."""
+        return any(reference in (image.get("Names") or ()) for image in self._json("images"))
+
+    def import_image(self, tar: Path, reference: str) -> None:
+        """Store the root file system in a tar file as an image."""
+        self._run("import", "--quiet", str(tar), reference, timeout=600)
+
+    def remove_images(self) -> None:
+        """Remove the images that the lab built."""
+        ours = [name for image in self._json("images") for name in image.get("Names") or ()]
+        for name in ours:
+            if name.startswith(f"{IMAGE_PREFIX}/"):
+                self._run("rmi", name)
+
+    def containers(self, lab: Lab) -> dict[str, Found]:
+        """Return the lab's containers by host name.
+
+        Raises:
+            LabError: PS-E2013 if a container that the lab did not make has the name of one of its hosts.
+        """
+        names = {container_name(lab, host): host for host in lab.hosts if host.kind == "container"}
+        found = {}
+        for container in self._json("ps", "--all"):
+            for name in container["Names"]:
+                if name not in names:
+                    continue
+                labels = container.get("Labels") or {}
+                if labels.get(_LABEL) != lab.name:
+                    raise LabError(
+                        "PS-E2013",
+                        f"容器名 {name} 已被试验环境之外的容器占用",
+                        f"将该容器改名：podman rename {name} 新名",
+                    )
+                found[names[name].name] = Found(container["State"] == "running", labels.get(_SPEC_LABEL, ""))
+        return found
+
+    def create(self, host: Host, lab: Lab, image: str, spec: str, seed: Seed) -> None:
+        """Make a container with its identity in it, not started."""
+        name = container_name(lab, host)
+        self._run(
+            "create",
+            f"--name={name}",
+            f"--hostname={host.name}",
+            f"--network={lab.name}",
+            f"--ip={host.address}",
+            f"--label={_LABEL}={lab.name}",
+            f"--label={_SPEC_LABEL}={spec}",
+            f"--cap-add={','.join(_CAPABILITIES)}",
+            "--systemd=always",
+            image,
+            "/lib/systemd/systemd",
+        )
+        try:
+            root = Path(self._run("mount", name).strip())
+            for file in seed.files:
+                _place(root / file.path, file.content, file.mode, file.owner)
+            self._run("umount", name)
+        except (CommandError, OSError):
+            # Half a host must not be taken for a whole one by the next run.
+            self.remove(host, lab)
+            raise
+
+    def start(self, host: Host, lab: Lab) -> None:
+        """Start a host's container."""
+        self._run("start", container_name(lab, host))
+
+    def remove(self, host: Host, lab: Lab) -> None:
+        """Remove a host's container with its anonymous volumes."""
+        self._run("rm", "--force", "--volumes", "--time=0", container_name(lab, host))
+
+    def network_interface(self, lab: Lab) -> str | None:
+        """Return the name of the lab's bridge, or None if the network is not there.
+
+        Raises:
+            LabError: PS-E2013 if a network that the lab did not make has its name.
+        """
+        if lab.name not in self._run("network", "ls", "--format", "{{.Name}}").split():
+            return None
+        network = json.loads(self._run("network", "inspect", lab.name))[0]
+        if (network.get("labels") or {}).get(_LABEL) != lab.name:
+            raise LabError(
+                "PS-E2013", f"podman 网络名 {lab.name} 已被试验环境之外的网络占用", f"podman network rm {lab.name}"
+            )
+        return str(network["network_interface"])
+
+    def create_network(self, lab: Lab) -> None:
+        """Make the lab's bridge network."""
+        self._run(
+            "network",
+            "create",
+            f"--label={_LABEL}={lab.name}",
+            f"--subnet={lab.subnet}",
+            f"--gateway={lab.gateway}",
+            # Lab hosts find each other by the inventory; without this, some versions need a name server package.
+            "--disable-dns",
+            lab.name,
+        )
+
+    def remove_network(self, lab: Lab) -> None:
+        """Remove the lab's bridge network."""
+        self._run("network", "rm", lab.name)
+
+
+def container_name(lab: Lab, host: Host) -> str:
+    """Return the name of a host's container."""
+    return f"{lab.name}-{host.name}"
+
+
+def _place(path: Path, content: bytes, mode: int, owner: int) -> None:
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+    path.chmod(mode)
+    os.chown(path, owner, owner)
