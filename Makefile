@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PYTEST ?= pytest
 
-.PHONY: help demo test setup lint molecule unit jobs bench lab-up lab-down clean
+.PHONY: help demo test setup lint molecule unit jobs bench lab-up lab-down lock clean
 
 help: ## 显示这份说明
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -54,6 +54,13 @@ jobs: lab-up ## 单元、场景、基线与整个作业（真实实验室主机�
 
 bench: lab-up ## 速度对比（耗时较长）
 	python tests/bench/audit.py
+
+lock: ## 重写 constraints.txt（升级依赖之后）
+	python3 -m venv build/lock
+	build/lock/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	sed -n '1p' constraints.txt > build/constraints.txt
+	build/lock/bin/pip freeze --exclude-editable >> build/constraints.txt
+	mv build/constraints.txt constraints.txt
 
 clean: ## 删除虚拟环境与缓存
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
