@@ -47,6 +47,7 @@ class Begin(Row):
     job: str
     operator: str
     profile: str
+    profile_title: str = ""
     level: int
     versions: Mapping[str, str] = field(default_factory=dict)
     catalogue: str = ""
