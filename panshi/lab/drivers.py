@@ -10,6 +10,7 @@ from panshi.lab.plan import Found
 from panshi.lab.podman import Podman
 from panshi.lab.seed import make_seed
 from panshi.lab.state import State, write
+from panshi.lab.vm import Machines
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,12 @@ class Drivers:
     lab: Lab
     state: State
     engine: Podman
+    machines: Machines
     builder: image.Builder
 
     def found(self) -> dict[str, Found]:
         """Return the hosts that exist, by name."""
-        return self.engine.containers(self.lab)
+        return self.engine.containers(self.lab) | self.machines.found()
 
     def ensure_network(self) -> None:
         """Make the lab's network if it is not there."""
@@ -38,16 +40,25 @@ class Drivers:
     def create(self, host: Host, spec: str, key: str) -> None:
         """Make a host from its image, with its own identity, not started."""
         seed = make_seed(host, self.lab, key)
-        self.engine.create(host, self.lab, image.reference(host.image), spec, seed)
+        if host.kind == "vm":
+            self.machines.create(host, image.disk_directory(self.state, host.image), spec, seed)
+        else:
+            self.engine.create(host, self.lab, image.reference(host.image), spec, seed)
         ssh.record_host_keys(self.state, host, seed.public_keys)
 
     def start(self, host: Host) -> None:
         """Start a host that is made."""
-        self.engine.start(host, self.lab)
+        if host.kind == "vm":
+            self.machines.start(host, self.engine.network_interface(self.lab) or "")
+        else:
+            self.engine.start(host, self.lab)
 
     def remove(self, host: Host) -> None:
         """Remove a host and everything that was in it."""
-        self.engine.remove(host, self.lab)
+        if host.kind == "vm":
+            self.machines.remove(host)
+        else:
+            self.engine.remove(host, self.lab)
         ssh.forget_host_keys(self.state, host)
 
 
@@ -59,4 +70,4 @@ def connect(lab: Lab, state: State) -> Drivers:
     else:
         write(state.containers_conf, conf)
     engine = Podman(machine.environment(state.containers_conf))
-    return Drivers(lab, state, engine, image.Builder(state, engine, apt.find_mirror()))
+    return Drivers(lab, state, engine, Machines(lab, state), image.Builder(state, engine, apt.find_mirror()))

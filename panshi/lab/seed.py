@@ -71,7 +71,7 @@ def _vm_files(host: Host, lab: Lab) -> list[SeedFile]:
         "auto eth0\n"
         "iface eth0 inet static\n"
         f"    address {host.address}/{lab.subnet.prefixlen}\n"
-        "auto eth1\n"
+        "allow-hotplug eth1\n"
         "iface eth1 inet dhcp\n"
     )
     return [
