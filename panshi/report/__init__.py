@@ -1,0 +1,1 @@
+"""Records → Chinese reports: HTML, xlsx and docx. Nothing but the run's record is read."""
