@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from panshi.errors import PanshiError
 from panshi.inventory import Host
 
 COLLECTORS = Path(__file__).parent
+# Seconds that a collector leaves for start and transfer when it divides the time of a host.
+_MARGIN = 5
 _CONNECTIONS = ("ssh", "local")
 _SENT = "name address port user password key_file ssh_options become become_password connection".split()  # noqa: SIM905
 
@@ -86,7 +89,7 @@ def collect(hosts: Sequence[Host], limits: Limits = Limits(), collectors: Path =
             yield Failed(host.name, "failed", unfit, 0.0)
     if not pending:
         return
-    with tempfile.TemporaryDirectory(prefix="panshi-spool-") as spool, _Fleet() as fleet:
+    with tempfile.TemporaryDirectory(prefix="panshi-spool-") as spool, _Fleet(Path(spool)) as fleet:
         fleet.send(_plan(list(pending.values()), limits, collectors, spool))
         for event in fleet.events():
             name = event["host"]
@@ -95,28 +98,37 @@ def collect(hosts: Sequence[Host], limits: Limits = Limits(), collectors: Path =
             else:
                 yield _outcome(pending.pop(name), event)
         for host in pending.values():
-            yield Failed(host.name, "failed", _died(host, fleet.returncode), 0.0)
+            yield Failed(host.name, "failed", _died(host, fleet), 0.0)
 
 
 class _Fleet:
-    """The process, in a session of its own: Ctrl-C reaches only the controller, which then ends it in order."""
+    """The process, in a session of its own: Ctrl-C reaches only the controller, which then ends it in order.
+
+    Args:
+        scratch: folder for what it says on standard error, which only its death makes interesting.
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        self._log = scratch / "fleet.log"
 
     def __enter__(self) -> _Fleet:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "panshi.collect.fleet"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=Path(__file__).resolve().parents[2],
-            text=True,
-            encoding="utf-8",
-            start_new_session=True,
-        )
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "panshi.collect.fleet"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=Path(__file__).resolve().parents[2],
+                text=True,
+                encoding="utf-8",
+                start_new_session=True,
+            )
         return self
 
     def send(self, plan: dict[str, Any]) -> None:
         """Hand over the plan."""
         assert self._process.stdin is not None
-        with self._process.stdin as stdin:
+        with suppress(BrokenPipeError), self._process.stdin as stdin:
             json.dump(plan, stdin)
 
     def events(self) -> Iterator[dict[str, Any]]:
@@ -134,10 +146,11 @@ class _Fleet:
                 lines.put(line)
         lines.put(None)
 
-    @property
-    def returncode(self) -> int | None:
-        """The exit status, negative for a signal."""
-        return self._process.returncode
+    def last_words(self) -> str:
+        """Return why it ended, after it ended."""
+        lines = self._log.read_text(encoding="utf-8", errors="replace").split("\n")
+        said = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return f"返回 {self._process.returncode}{said and '，'}{said[:200]}"
 
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
@@ -179,9 +192,10 @@ def _plan(hosts: Sequence[Host], limits: Limits, collectors: Path, spool: str) -
     targets = [{key: value for key, value in asdict(host).items() if key in wanted} for host in hosts]
     return {
         "hosts": [{**target, "number": number} for number, target in enumerate(targets)],
-        "python": str(collectors / "linux.py"),
-        "shell": str(collectors / "linux.sh"),
+        "python": (collectors / "linux.py").read_text(encoding="utf-8"),
+        "shell": (collectors / "linux.sh").read_text(encoding="utf-8"),
         "spool": spool,
+        "budget": max(1, limits.timeout - _MARGIN),
         **asdict(limits),
     }
 
@@ -200,7 +214,9 @@ def _outcome(host: Host, event: dict[str, Any]) -> Event:
     return Collected(host.name, document, event["seconds"])
 
 
-def _died(host: Host, status: int | None) -> PanshiError:
+def _died(host: Host, fleet: _Fleet) -> PanshiError:
     return PanshiError(
-        "PS-E3011", f"主机 {host.name} 没有读到：采集进程提前结束（返回 {status}）", "查看运维机内存与磁盘空间后重试"
+        "PS-E3011",
+        f"主机 {host.name} 没有读到：采集进程提前结束（{fleet.last_words()}）",
+        "查看运维机内存与磁盘空间后重试",
     )

@@ -39,12 +39,15 @@ class Invocation:
     payload: bytes
 
 
-def invocation(python: bytes, shell: bytes, become: bool = False, with_password: bool = False) -> Invocation:
+def invocation(
+    python: bytes, shell: bytes, budget: int = 25, become: bool = False, with_password: bool = False
+) -> Invocation:
     """Return how to run the collectors on a target.
 
     Args:
         python: text of the Python collector (3.6 and later).
         shell: text of the POSIX sh collector.
+        budget: seconds after which the collector ends by itself with what it has.
         become: raise privileges by sudo.
         with_password: let sudo ask (by ``PROMPT`` on standard error) instead of refusing when it wants a password.
     """
@@ -53,10 +56,11 @@ def invocation(python: bytes, shell: bytes, become: bool = False, with_password:
     program = f"import sys; sys.version_info < (3, 6) and sys.exit({_TOO_OLD}); {load}"
     script = (
         f"echo {shlex.quote(READY)} >&2; "
-        f'for python in {_PYTHONS}; do "$python" -I -S -B -c {shlex.quote(program)}; rc=$?; '
+        f'for python in {_PYTHONS}; do "$python" -I -S -B -c {shlex.quote(program)} --budget={budget}; rc=$?; '
         f"case $rc in 126|127|{_TOO_OLD}) ;; *) exit $rc;; esac; done; "
         # The whole text is read before it runs: none of its commands can swallow the rest of it.
-        f'echo {shlex.quote(SHELL)} >&2; head -c {len(python)} >/dev/null; exec sh -c "$(cat)"'
+        f"echo {shlex.quote(SHELL)} >&2; head -c {len(python)} >/dev/null; "
+        f'exec sh -c "$(cat)" linux.sh --budget={budget}'
     )
     ask = f"-S -p {shlex.quote(PROMPT)}" if with_password else "-n"
     sudo = f"sudo {ask} -H " if become else ""

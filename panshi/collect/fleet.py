@@ -35,6 +35,7 @@ from paramiko import (
     Channel,
     SSHException,
 )
+from paramiko.ssh_exception import NoValidConnectionsError
 from pyinfra.api.config import Config
 from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.api.host import Host as FleetHost
@@ -221,8 +222,12 @@ def explain(error: BaseException, host: str, address: str) -> dict[str, str]:
             )
     if isinstance(error, PyinfraError) and not isinstance(error, ConnectError):
         return _failure("refused", "PS-E3004", f"主机 {host} 的私钥不能使用：{text}", "检查私钥文件的路径、格式与口令")
-    if isinstance(causes[-1], socket.gaierror):
+    root = causes[-1]
+    if isinstance(root, socket.gaierror):
         text = "名称无法解析"
+    elif isinstance(root, NoValidConnectionsError):
+        # One reason per address of the name; the first stands for all.
+        text = next(iter(root.errors.values())).strerror or text
     return _failure(
         "unreachable", "PS-E3001", f"主机 {host}（{address}）连接不上：{text}", "检查网络、地址、端口与 sshd"
     )
@@ -243,8 +248,8 @@ class Fleet:
     def __init__(self, plan: dict[str, Any], scratch: Path) -> None:
         self._plan = plan
         self._scratch = scratch
-        self._python = Path(plan["python"]).read_bytes()
-        self._shell = Path(plan["shell"]).read_bytes()
+        self._python = plan["python"].encode()
+        self._shell = plan["shell"].encode()
         self._targets: dict[str, dict[str, Any]] = {target["name"]: target for target in plan["hosts"]}
         self._inventory = Inventory(([(name, self._data(target)) for name, target in self._targets.items()], {}))
         for host in self._inventory:
@@ -327,7 +332,7 @@ class Fleet:
     def _collect(self, host: FleetHost, target: dict[str, Any], spool: Path) -> dict[str, Any]:
         host.connect(show_errors=False, raise_exceptions=True)
         password = target["become_password"] if target["become"] else ""
-        call = invocation(self._python, self._shell, target["become"], bool(password))
+        call = invocation(self._python, self._shell, self._plan["budget"], target["become"], bool(password))
         connector = cast("SSHCollector | LocalCollector", host.connector)
         session = connector.session(call.command)
         try:

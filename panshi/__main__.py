@@ -1,0 +1,5 @@
+"""``python -m panshi``."""
+
+from panshi.cli import main
+
+main()
