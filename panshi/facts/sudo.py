@@ -139,7 +139,7 @@ def full_grants(policy: Sudoers, hostname: str) -> list[Grant]:
     """
     found: dict[tuple[str, int, tuple[str, ...]], Grant] = {}
     for grant in policy.grants:
-        if not applies(grant.hosts, hostname) or not _as_root(grant.runas):
+        if not applies(grant.hosts, hostname) or not as_root(grant):
             continue
         key = (grant.path, grant.line, grant.hosts)
         if grant.command == "ALL":
@@ -164,9 +164,10 @@ def favours(grant: Grant, user: str, groups: Iterable[str]) -> bool:
     return result
 
 
-def _as_root(runas: Iterable[str]) -> bool:
+def as_root(grant: Grant) -> bool:
+    """Return whether the command may run as root; the last match of the runas list decides."""
     result = False
-    for member in runas:
+    for member in grant.runas:
         if member.lstrip("!") in ("ALL", "root", "#0"):
             result = not member.startswith("!")
     return result
