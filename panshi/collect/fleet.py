@@ -227,7 +227,7 @@ def explain(error: BaseException, host: str, address: str) -> dict[str, str]:
         text = "名称无法解析"
     elif isinstance(root, NoValidConnectionsError):
         # One reason per address of the name; the first stands for all.
-        text = next(iter(root.errors.values())).strerror or text
+        text = getattr(next(iter(root.errors.values())), "strerror", "") or text
     return _failure(
         "unreachable", "PS-E3001", f"主机 {host}（{address}）连接不上：{text}", "检查网络、地址、端口与 sshd"
     )
