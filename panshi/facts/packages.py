@@ -139,6 +139,9 @@ def installed(facts: Facts) -> dict[str, Package]:
         FactMissing: when neither package list was collected.
     """
     family = facts.family
+
+    def order(left: Package, right: Package) -> int:
+        return compare(family, left.version, right.version)
+
     packages = parse_rpm(facts.out("pkg.rpm")) if family == "rpm" else parse_dpkg(facts.out("pkg.dpkg"))
-    ordered = sorted(packages, key=cmp_to_key(lambda a, b: compare(family, a.version, b.version)))
-    return {package.name: package for package in ordered}
+    return {package.name: package for package in sorted(packages, key=cmp_to_key(order))}
