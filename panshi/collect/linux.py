@@ -25,7 +25,7 @@ import zlib  # noqa: E402
 
 TYPE_CHECKING = False  # importing typing costs every target milliseconds
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, Optional, Set, Tuple
+    from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 SCHEMA = 1
 VERSION = "1"
@@ -1307,6 +1307,7 @@ class Child:
     """
 
     living = set()  # type: Set[Child]
+    streams = selectors.DefaultSelector()  # of all children: waiting for one serves the others too
 
     def __init__(self, argv: "List[str]", seconds: float, limit: int, nobody: bool = False) -> None:
         self.started = time.monotonic()
@@ -1314,7 +1315,8 @@ class Child:
         self.limit = limit
         self.rc = None  # type: Optional[int]
         self.full = False
-        self.output = {"out": bytearray(), "err": bytearray()}
+        self.out = bytearray()
+        self.err = bytearray()
         self.process = subprocess.Popen(
             [program(argv[0]) or argv[0], *argv[1:]],
             stdin=subprocess.DEVNULL,
@@ -1325,40 +1327,56 @@ class Child:
             start_new_session=True,
             preexec_fn=become_nobody if nobody and os.geteuid() == 0 else None,
         )
+        assert self.process.stdout is not None and self.process.stderr is not None
+        self.pipes = {self.process.stdout: self.out, self.process.stderr: self.err}
+        for pipe in self.pipes:
+            self.streams.register(pipe, selectors.EVENT_READ, self)
         self.living.add(self)
-        self.streams = selectors.DefaultSelector()
-        for name, pipe in (("out", self.process.stdout), ("err", self.process.stderr)):
-            assert pipe is not None
-            self.streams.register(pipe, selectors.EVENT_READ, name)
 
-    def step(self, seconds: float) -> bool:
-        """Read what is there, waiting at most ``seconds``; return whether the command has ended (``rc`` is then set)."""
-        for key, _ in self.streams.select(max(0, seconds)):
-            chunk = os.read(key.fd, 1 << 16)
-            if not chunk:
-                self.streams.unregister(key.fileobj)
-            self.output[key.data] += chunk
-        self.full = len(self.output["out"]) > self.limit or len(self.output["err"]) > self.limit
-        silent = not self.streams.get_map()
-        if silent:
-            seconds = max(0.0, min(0.02, self.until - time.monotonic()))
+    @classmethod
+    def pump(cls, seconds: float) -> bool:
+        """Take what the children say, waiting at most ``seconds``; return whether anything came."""
+        events = cls.streams.select(seconds)
+        for key, _ in events:
+            key.data._take(key.fileobj)
+        return bool(events)
+
+    def _take(self, pipe: "IO[bytes]") -> None:
+        chunk = os.read(pipe.fileno(), 1 << 16)
+        said = self.pipes[pipe]
+        said += chunk
+        if not chunk:
+            self._close(pipe)
+        elif len(said) > self.limit:
+            self.full = True
+
+    def _close(self, pipe: "IO[bytes]") -> None:
+        self.streams.unregister(pipe)
+        del self.pipes[pipe]
+        pipe.close()
+
+    def ended(self, quiet: bool) -> bool:
+        """Return whether the command has ended; ``rc`` is then set and its process group is gone.
+
+        Args:
+            quiet: nothing came lately: a program that left its pipes to a background process is not waited for.
+        """
+        now = time.monotonic()
+        if not self.pipes and now < self.until:
             try:
-                self.process.wait(seconds)
+                self.process.wait(min(0.02, self.until - now))
             except subprocess.TimeoutExpired:
                 pass
         code = self.process.poll()
-        if code is not None and (silent or not self.streams.select(0.02)):
-            return self._end(code if code >= 0 else 128 - code)
         if self.full:
-            return self._end(0)
-        if time.monotonic() >= self.until:
-            return self._end(124)
-        return False
-
-    def _end(self, rc: int) -> bool:
-        self.rc = rc
-        self.kill()
-        return True
+            self.rc = 0
+        elif code is not None and (quiet or not self.pipes):
+            self.rc = code if code >= 0 else 128 - code
+        elif now >= self.until:
+            self.rc = 124
+        if self.rc is not None:
+            self.kill()
+        return self.rc is not None
 
     def kill(self) -> None:
         """Kill the whole process group and let go of it; a process that cannot die is not waited for."""
@@ -1366,10 +1384,8 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
         except OSError:
             pass
-        self.streams.close()
-        for pipe in (self.process.stdout, self.process.stderr):
-            if pipe is not None:
-                pipe.close()
+        for pipe in list(self.pipes):
+            self._close(pipe)
         try:
             self.process.wait(0.2)
         except subprocess.TimeoutExpired:
@@ -1378,9 +1394,9 @@ class Child:
 
     def wait(self) -> bytes:
         """Return the whole standard output; b"" when the command failed or its time was up."""
-        while not self.step(0.1):
+        while not self.ended(not self.pump(0.05)):
             pass
-        return bytes(self.output["out"]) if self.rc == 0 else b""
+        return bytes(self.out) if self.rc == 0 else b""
 
 
 def options(argv: "List[str]") -> "Dict[str, float]":
@@ -1493,12 +1509,12 @@ class Collector:
 
     def finish(self, item: Item, child: Child) -> None:
         """Keep what an ended command said."""
-        raw = bytes(child.output["out"])
+        raw = bytes(child.out)
         try:
             out = item.parse(raw, self.host) if item.parse else text_of(raw)
         except Exception as error:
             return self.skip(item.name, "%s: %s" % (type(error).__name__, error))
-        out, err = mask(out, item.mode), mask(text_of(bytes(child.output["err"])))
+        out, err = mask(out, item.mode), mask(text_of(bytes(child.err)))
         if item.name == "sshd.version":
             out, err = out + err, ""  # ssh -V speaks on stderr
         self.host.outputs[item.name] = out
@@ -1510,8 +1526,9 @@ class Collector:
     def poll(self, lanes: int) -> None:
         """Advance the open commands until fewer than ``lanes`` are open."""
         while len(self.open) >= lanes:
+            quiet = not Child.pump(0.05)
             for pair in list(self.open):
-                if pair[1].step(0.1 / len(self.open) if len(self.open) > 1 else 0.1):
+                if pair[1].ended(quiet):
                     self.open.remove(pair)
                     self.finish(*pair)
 

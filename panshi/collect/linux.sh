@@ -1,0 +1,2 @@
+echo "linux.sh: not written yet" >&2
+exit 1
