@@ -235,18 +235,23 @@ def _unlock(loader: Any, password_files: Sequence[Path]) -> None:
     from ansible import constants
     from ansible.cli import CLI
     from ansible.errors import AnsibleError
+    from ansible.parsing.vault import VaultSecretsContext
 
-    files = [str(path) for path in password_files]
-    if constants.DEFAULT_VAULT_PASSWORD_FILE:
-        files.append(constants.DEFAULT_VAULT_PASSWORD_FILE)
+    secrets: list[Any] = []
     identities = list(constants.DEFAULT_VAULT_IDENTITY_LIST)
-    if not files and not identities:
-        return
-    try:
-        secrets = CLI.setup_vault_secrets(loader, identities, vault_password_files=files, auto_prompt=False)
-    except AnsibleError as error:
-        raise PanshiError("PS-E1005", f"保险库口令无法读取：{error}", _VARIABLE_HINT) from error
+    if password_files or identities or constants.DEFAULT_VAULT_PASSWORD_FILE:
+        files = [str(path) for path in password_files]
+        try:
+            secrets = CLI.setup_vault_secrets(loader, identities, files, auto_prompt=False, initialize_context=False)
+        except AnsibleError as error:
+            raise PanshiError("PS-E1005", f"保险库口令无法读取：{error}", _VARIABLE_HINT) from error
     loader.set_vault_secrets(secrets)
+    # Ansible wants one context per process; here every estate brings its own secrets.
+    context = VaultSecretsContext.current(optional=True)
+    if context is None:
+        VaultSecretsContext.initialize(VaultSecretsContext(secrets))
+    else:
+        context.secrets = secrets
 
 
 def _plain(value: Any) -> Any:

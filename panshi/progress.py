@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -103,16 +104,16 @@ def _print(console: Console, line: str, style: str = "") -> None:
 
 
 def _table(results: Iterable[HostResult]) -> Table:
-    table = Table()
-    table.add_column("主机", overflow="fold")
-    table.add_column("系统", no_wrap=True)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("主机", min_width=8, overflow="fold")
+    table.add_column("系统", max_width=18, overflow="ellipsis", no_wrap=True)
     for status, heading in COLUMNS.items():
-        table.add_column(heading, header_style=STYLE.get(status, ""), justify="right", no_wrap=True)
+        table.add_column(heading, header_style=STYLE.get(status, ""), justify="right", min_width=2 * len(heading))
     total = Counter[Status]()
     for result in sorted(results, key=_badness):
         row = result.row
-        name = f"{row.host}（模拟）" if row.emulated else row.host
-        table.add_row(name, _short(row.os) or row.code, *_cells(result.counts))
+        system = f"模拟 {_short(row.os)}" if row.emulated else _short(row.os)
+        table.add_row(row.host, row.os and system or row.code, *_cells(result.counts))
         total += result.counts
     table.add_section()
     table.add_row("合计", "", *_cells(total))

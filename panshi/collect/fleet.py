@@ -19,10 +19,13 @@ monkey.patch_all()
 # ruff: noqa: E402 - gevent must patch before anything that uses sockets or threads is imported
 import json
 import logging
+import os
+import signal
 import socket
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -80,8 +83,9 @@ class LocalSession:
         return int(self._process.wait())
 
     def close(self) -> None:
-        """Stop the process."""
-        self._process.kill()
+        """Stop the process and its children, as far as they are ours to stop."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
 
 class SSHCollector(SSHConnector):
