@@ -11,8 +11,7 @@ import base64
 import gzip
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -21,7 +20,6 @@ from markupsafe import Markup
 from panshi.report import charts, evidence, score
 from panshi.report.model import (
     BUCKETS,
-    DISRUPTION_ZH,
     MODE_ZH,
     RESULT_ZH,
     STATE_ZH,
@@ -31,6 +29,7 @@ from panshi.report.model import (
     bucket,
     summary,
 )
+from panshi.report.text import LEVEL_ZH, beijing, how, waiver_text
 from panshi.verdict import STATUS_ZH
 
 SYMBOL = {
@@ -120,22 +119,9 @@ def _pack(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode("utf-8", "replace"), mtime=0)).decode()
 
 
-def beijing(time: str) -> str:
-    """Return a record's UTC time in the reader's zone."""
-    moment = datetime.fromisoformat(time) + timedelta(hours=8)
-    return f"{moment:%Y-%m-%d %H:%M:%S}（北京时间）"
-
-
 def slug(name: str) -> str:
     """Return an id that is safe in an anchor."""
     return re.sub(r"[^\w.-]+", "_", name).strip("_")
-
-
-def how(text: str | Mapping[str, str] | None) -> str:
-    """Return a check's ``read`` or ``fix``, which may differ per distribution family, as one text."""
-    if isinstance(text, Mapping):
-        return "；".join(f"{family}：{words}" for family, words in text.items())
-    return text or ""
 
 
 def _environment() -> Environment:
@@ -153,8 +139,9 @@ def _environment() -> Environment:
         "STATUS_ZH": STATUS_ZH,
         "STATE_ZH": STATE_ZH,
         "MODE_ZH": MODE_ZH,
-        "DISRUPTION_ZH": DISRUPTION_ZH,
         "SYMBOL": SYMBOL,
+        "LEVEL_ZH": LEVEL_ZH,
+        "waiver_text": waiver_text,
         "COLOURS": charts.COLOURS,
         "Result": Result,
         "bar": charts.stacked_bar,

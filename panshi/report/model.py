@@ -137,7 +137,8 @@ class Clause:
                 if row.status in (Status.FAIL, Status.PARTIAL, Status.WAIVED):
                     key = (row.check, row.title, row.status, row.observed, row.expected, row.reason)
                     groups.setdefault(key, []).append(row.host)
-        return tuple(Finding(*key, tuple(hosts)) for key, hosts in groups.items())
+        first = {key[0]: place for place, key in reversed(list(enumerate(groups)))}
+        return tuple(Finding(*key, tuple(groups[key])) for key in sorted(groups, key=lambda key: first[key[0]]))
 
 
 @dataclass(frozen=True, slots=True)

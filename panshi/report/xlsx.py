@@ -1,0 +1,302 @@
+"""A workbook in the shape of appendix D of the evaluation report: 对象 × 条款 × 结果记录 × 证据."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from typing import Any
+
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.utils import get_column_letter
+
+from panshi.record import VerdictRow
+from panshi.report import score
+from panshi.report.charts import COLOURS
+from panshi.report.evidence import collect
+from panshi.report.model import BUCKETS, MODE_ZH, RESULT_ZH, STATE_ZH, Report, bucket, summary
+from panshi.report.text import LEVEL_ZH, beijing, names, printable, waiver_text
+from panshi.verdict import STATUS_ZH
+
+# The limit of one cell in the file format.
+CELL_LIMIT = 32_767
+_A4 = 9
+_FONT = "微软雅黑"
+_HEAD = Font(name=_FONT, size=10, bold=True, color="FFFFFF")
+_BODY = Font(name=_FONT, size=9)
+_TITLE = Font(name=_FONT, size=14, bold=True, color="23476B")
+_BLUE = PatternFill("solid", fgColor="23476B")
+_WRAP = Alignment(wrap_text=True, vertical="top")
+_EDGE = Side(style="thin", color="D8DEE5")
+_LINE = Border(left=_EDGE, right=_EDGE, top=_EDGE, bottom=_EDGE)
+_INK = {key: Font(name=_FONT, size=9, bold=True, color=colour.lstrip("#")) for key, colour in COLOURS.items()}
+
+
+def render(report: Report, *, with_2021: bool = False) -> bytes:
+    """Return the workbook.
+
+    Args:
+        report: a verified, complete run.
+        with_2021: also print the 2021 score.
+
+    Raises:
+        PanshiError: PS-E4003 when a host's facts are not the recorded ones.
+    """
+    book = Workbook(write_only=True)
+    _summary(book, report, with_2021)
+    _records(book, report)
+    _risks(book, report)
+    _drift(book, report)
+    _evidence(book, report)
+    _waivers(book, report)
+    book.properties.title = f"{report.run.begin.estate} 等级保护核查结果 {report.run.begin.run}"
+    book.properties.creator = "磐石 Panshi"
+    out = BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+class _Table:
+    """One sheet with a header row, widths, frozen panes and a filter."""
+
+    def __init__(self, book: Workbook, title: str, columns: Sequence[tuple[str, int]], freeze: str) -> None:
+        self.sheet: Any = book.create_sheet(title)  # the published types of a write-only sheet are incomplete
+        self.columns = columns
+        self.rows = 0
+        for place, (_, width) in enumerate(columns, start=1):
+            self.sheet.column_dimensions[get_column_letter(place)].width = width
+        self.sheet.freeze_panes = freeze
+        self.sheet.page_setup.orientation = "landscape"
+        self.sheet.page_setup.paperSize = _A4
+        self.sheet.page_setup.fitToHeight = 0
+        self.sheet.sheet_properties.pageSetUpPr.fitToPage = True
+        self.sheet.print_title_rows = "1:1"
+        self.sheet.oddFooter.center.text = "第 &P 页，共 &N 页"
+        self.append([name for name, _ in columns], font=_HEAD, fill=_BLUE)
+
+    def append(
+        self, values: Iterable[Any], *, font: Font = _BODY, fill: PatternFill | None = None, ink: str = "", at: int = -1
+    ) -> None:
+        """Append a row; the cell at column ``at`` is written in the colour of status ``ink``."""
+        cells = [_cell(self.sheet, value, font, fill) for value in values]
+        if ink:
+            cells[at].font = _INK[ink]
+        self.sheet.append(cells)
+        self.rows += 1
+
+    def close(self) -> None:
+        """Set the filter over all rows."""
+        self.sheet.auto_filter.ref = f"A1:{get_column_letter(len(self.columns))}{max(self.rows, 1)}"
+
+
+def _cell(sheet: Any, value: Any, font: Font, fill: PatternFill | None) -> Any:
+    text = isinstance(value, str)
+    cell: Any = WriteOnlyCell(sheet, printable(value)[:CELL_LIMIT] if text else value)
+    cell.font, cell.alignment, cell.border = font, _WRAP, _LINE
+    if fill is not None:
+        cell.fill = fill
+    if text:
+        # What a host answers is never a formula: neither now nor after somebody has edited the cell.
+        cell.data_type = "s"
+        cell.quotePrefix = value[:1] in tuple("=+-@\t\r")
+    return cell
+
+
+def _summary(book: Workbook, report: Report, with_2021: bool) -> None:
+    run, begin = report.run, report.run.begin
+    assert run.end is not None
+    strict, weighted = score.rate(report.clauses, strict=True), score.rate(report.clauses, strict=False)
+    table = _Table(book, "汇总", [("项目", 34), ("数值", 26), ("说明", 90)], "A2")
+    table.append(["网络安全等级保护基线核查结果", "", ""], font=_TITLE)
+    hosts = "，".join(f"{STATE_ZH.get(state, state)} {number}" for state, number in run.end.hosts.items() if number)
+    emulated = [host.name for host in report.hosts if host.row.emulated]
+    rows: list[tuple[Any, Any, Any]] = [
+        ("环境 / 作业", f"{begin.estate} / {begin.job}", ""),
+        ("运行编号", begin.run, ""),
+        ("开始时间", beijing(run.begin_time), ""),
+        ("核查基线", begin.profile_title or begin.profile, f"GB/T 22239-2019，{LEVEL_ZH[begin.level]}"),
+        ("记录链头", run.head, "SHA-256；用 panshi report --verify 可核对；出具时已校验通过"),
+        ("主机", len(report.hosts), hosts),
+        ("其中仿真主机", len(emulated), names(emulated) or "无"),
+        ("检查项", len(begin.checks), ""),
+        ("结果行", len(run.verdicts), "等于 检查项 × 主机，已核对"),
+        ("符合率（严格）", score.percent(strict.value), "部分符合计 0；只计已判定条款"),
+        ("符合率（加权）", score.percent(weighted.value), "部分符合计 0.5；公开的 2025 版问答没有说明取哪种，故并列"),
+        ("已判定条款", f"{strict.settled} / {strict.applicable}", "后者为至少适用于一台主机的条款数"),
+        (
+            "严格符合率可能范围",
+            f"{score.percent(strict.low)}～{score.percent(strict.high)}",
+            "待核查项全部不符合～全部符合",
+        ),
+        ("加权符合率可能范围", f"{score.percent(weighted.low)}～{score.percent(weighted.high)}", "同上"),
+        *(
+            (
+                f"按已判定自动项估算的 2025 版结论（{title}）",
+                score.conclusion_2025(one.value, len(report.major)),
+                "只覆盖本次技术对象，不代替测评结论",
+            )
+            for title, one in (("严格", strict), ("加权", weighted))
+        ),
+        (f"疑似高风险（{report.year} 版判例）", len(report.risks), "疑似，须按条件核定"),
+        ("疑似重大风险隐患触发项", len(report.major), "2025 版；疑似，须按条件核定"),
+        *((f"检查行：{label}", report.counts[key], "") for key, label in BUCKETS.items()),
+        *((f"条款 × 主机：{label}", report.results[key], "") for key, label in RESULT_ZH.items()),
+        *(
+            (f"未能判定：{len(group.hosts)} 台主机", group.rows, f"{group.reason}（{names(group.hosts)}）")
+            for group in report.errors
+        ),
+    ]
+    if with_2021:
+        old = score.score_2021(report)
+        rows.append(("2021 版分数上限（未核实）", f"{float(old.total):.2f}", "只扣本次已判定条款的分，其余按符合计"))
+    for row in rows:
+        table.append(row)
+    for (area, point), clauses in report.points.items():
+        one = score.percent(score.rate(clauses, strict=False).value)
+        table.append([f"控制点：{area} / {point}", f"加权 {one}", summary(clauses)])
+    for host in report.hosts:
+        one = score.percent(score.host_rate(host.cells, strict=False).value)
+        counts = "、".join(f"{label} {host.counts[key]}" for key, label in BUCKETS.items() if host.counts[key])
+        table.append([f"主机：{host.name}{'（仿真）' if host.row.emulated else ''}", f"加权 {one}", counts])
+
+
+def _records(book: Workbook, report: Report) -> None:
+    columns = [
+        ("测评对象", 17), ("系统", 20), ("层面", 13), ("控制点", 13), ("条款", 11), ("条款要求", 34), ("条款结果", 16),
+        ("检查项", 24), ("检查项编号", 24), ("方式", 13), ("判定", 11), ("结果记录", 46), ("要求", 30),
+        ("证据", 34), ("豁免", 30), ("计入条款", 9),
+    ]  # fmt: skip
+    table = _Table(book, "附录D 结果记录", columns, "F2")
+    controls = report.run.begin.controls
+    for host in report.hosts:
+        labels = {cell.control: cell.label for cell in host.cells}
+        system = f"{host.row.os}{'（仿真）' if host.row.emulated else ''}"
+        for row in host.rows:
+            control = controls[row.control]
+            table.append(
+                [
+                    host.name, system, control["area"], control["control_point"], row.control, control["requirement"],
+                    labels.get(row.control, "仅参考项"), row.title, row.check, MODE_ZH.get(row.mode, row.mode),
+                    BUCKETS[bucket(row)], _record(row), row.expected, "\n".join(row.evidence), waiver_text(row.waiver),
+                    "是" if row.scored else "否",
+                ],
+                ink=bucket(row), at=10,
+            )  # fmt: skip
+    table.close()
+
+
+def _record(row: VerdictRow) -> str:
+    return "\n".join(text for text in (row.observed, row.reason) if text)
+
+
+def _risks(book: Workbook, report: Report) -> None:
+    columns = [
+        ("条款", 12), ("名称", 26), (f"{report.year} 版判例条件", 44), ("判例", 12), ("触发项", 10), ("相关触发项", 12),
+        ("可降级情形", 34), ("核定", 22), ("主机数", 9), ("主机", 40), ("现状", 60),
+    ]  # fmt: skip
+    table = _Table(book, "高风险隐患", columns, "C2")
+    for risk in report.risks:
+        seen = "\n".join(f"{f.title}：{f.observed}（{names(f.hosts, 6)}）" for f in risk.clause.findings)
+        title = str(risk.clause.snapshot["title"])
+        table.append(
+            [
+                risk.clause.id, title, risk.condition, risk.case, risk.trigger, risk.related, risk.downgrade,
+                "疑似，须按条件核定", len(risk.hosts), "、".join(risk.hosts), seen,
+            ]
+        )  # fmt: skip
+    table.close()
+
+
+def _drift(book: Workbook, report: Report) -> None:
+    columns = [
+        ("变化", 14),
+        ("主机", 18),
+        ("条款", 12),
+        ("检查项", 30),
+        ("上次判定", 12),
+        ("本次判定", 12),
+        ("上次观测", 44),
+        ("本次观测", 44),
+    ]
+    table = _Table(book, "漂移", columns, "A2")
+    if report.previous is None:
+        table.append(["没有可比的上次运行", *[""] * 7])
+    for title, changes in report.drift.groups.items():
+        for change in changes:
+            before, after = change.before, change.after
+            table.append(
+                [
+                    title, change.row.host, change.row.control, change.row.title,
+                    STATUS_ZH[before.status] if before else "无", STATUS_ZH[after.status] if after else "无",
+                    before.observed if before else "", after.observed if after else "",
+                ]
+            )  # fmt: skip
+    table.close()
+
+
+def _evidence(book: Workbook, report: Report) -> None:
+    columns = [
+        ("主机", 18),
+        ("证据项", 40),
+        ("命令", 60),
+        ("返回码", 9),
+        ("采集时间（UTC）", 22),
+        ("被引用检查项", 50),
+        ("采集文件", 34),
+        ("采集文件 SHA-256", 68),
+    ]
+    table = _Table(book, "证据索引", columns, "C2")
+    for host in report.hosts:
+        users: dict[str, list[str]] = {}
+        for row in host.rows:
+            for name in row.evidence:
+                users.setdefault(name, []).append(row.check)
+        for item in collect(report.run.facts(host.name), host.rows):
+            code = "未采集到" if item.rc is None else item.rc
+            table.append(
+                [
+                    host.name,
+                    item.id,
+                    item.cmd,
+                    code,
+                    item.at,
+                    "、".join(users[item.id]),
+                    host.row.facts,
+                    host.row.sha256,
+                ]
+            )
+    table.close()
+
+
+def _waivers(book: Workbook, report: Report) -> None:
+    columns = [
+        ("主机", 18),
+        ("条款", 12),
+        ("检查项", 30),
+        ("状态", 10),
+        ("检查本身的结论", 15),
+        ("责任人", 18),
+        ("理由", 44),
+        ("补偿措施", 40),
+        ("有效期至", 13),
+        ("单号", 18),
+    ]
+    table = _Table(book, "豁免", columns, "A2")
+    for row in report.waived:
+        waiver = row.waiver or {}
+        state = "已过期" if waiver["expired"] else "生效"
+        table.append(
+            [
+                row.host, row.control, row.title, state, STATUS_ZH[waiver["status"]], waiver["owner"], waiver["reason"],
+                waiver.get("compensation", ""), waiver["expires"], waiver.get("ticket", ""),
+            ]
+        )  # fmt: skip
+    for waiver in report.unused_waivers:
+        table.append(
+            [
+                "、".join(waiver["hosts"]), waiver["selector"], "", "未用到", "", waiver["owner"], waiver["reason"],
+                waiver.get("compensation", ""), waiver["expires"], waiver.get("ticket", ""),
+            ]
+        )  # fmt: skip
+    table.close()
