@@ -47,6 +47,7 @@ class Quality:
         detail: the values behind ``min_length``, Chinese.
         place: the line of the stack.
         sources: setting -> where its value comes from, Chinese.
+        needs_dictionary: whether the dictionary check needs cracklib's word list.
     """
 
     min_length: int
@@ -58,6 +59,7 @@ class Quality:
     detail: str
     place: str
     sources: dict[str, str]
+    needs_dictionary: bool = False
 
 
 def stack(facts: Facts, service: str = "passwd") -> tuple[pam.Rule, ...]:
@@ -158,6 +160,7 @@ def _pwquality(facts: Facts, rule: pam.Rule) -> Quality | None:
         detail=detail,
         place=rule.place,
         sources=sources,
+        needs_dictionary=True,
     )
 
 
@@ -179,6 +182,7 @@ def _cracklib(facts: Facts, rule: pam.Rule) -> Quality:
         detail=detail,
         place=rule.place,
         sources={},
+        needs_dictionary=True,
     )
 
 
@@ -206,6 +210,15 @@ def _passwdqc(facts: Facts, rule: pam.Rule) -> Quality | None:
         place=rule.place,
         sources={},
     )
+
+
+def unix_min_length(facts: Facts) -> tuple[int, str] | None:
+    """Return pam_unix's own ``minlen=`` (it holds for everyone but root) and its line, None when there is none."""
+    for rule in binding(facts, UNIX):
+        value = rule.option("minlen")
+        if value and value.isdigit():
+            return int(value), f"pam_unix minlen={value}；{rule.place} 的参数"
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,16 +26,16 @@ from typing import Any
 import yaml
 
 from panshi.checks import CHECKS
-from panshi.controls.params import Parameter, Params
+from panshi.controls.catalogue import Catalogue, load_catalogue
+from panshi.controls.params import Params
 from panshi.facts import FactMissing, Facts
 from panshi.verdict import Status, Verdict
 
 HERE = Path(__file__).parent
-CONTROLS = HERE.parents[1] / "controls"
 HOSTS = HERE / "hosts"
 KINDS = ("real_", "emulated_", "constructed_")
 OVERLAYS = ("set", "edit", "append", "remove")
-# Recordings of a Debian userland under the name and tools of another distribution (see docs of the lab).
+# Recordings of a Debian userland under the name and tools of another distribution (see lab/).
 EMULATED_HOSTS = ("kylin", "openeuler")
 
 Document = dict[str, Any]
@@ -149,39 +149,15 @@ def overlay(document: Document, scenario: Scenario) -> Document:
 
 
 @cache
-def controls() -> tuple[Mapping[str, Any], ...]:
-    """Return the parsed files of the catalogue."""
-    return tuple(yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(CONTROLS.glob("*.yml")))
-
-
-@cache
-def catalogue_checks() -> Mapping[str, Mapping[str, Any]]:
-    """Return every check of the catalogue by id."""
-    return {entry["id"]: entry for control in controls() for entry in control.get("checks") or ()}
-
-
-@cache
-def level3_params() -> Params:
-    """Return the catalogue's parameters for level 3 without any override."""
-    parameters = {}
-    for control in controls():
-        for name, entry in (control.get("parameters") or {}).items():
-            parameters[name] = Parameter(
-                name=name,
-                title=entry["title"],
-                type=entry["type"],
-                default=entry["default"],
-                accept=entry.get("accept") or {},
-                origin=entry["origin"],
-                unit=entry.get("unit", ""),
-            )
-    return Params(parameters)
+def catalogue() -> Catalogue:
+    """Return the loaded catalogue."""
+    return load_catalogue()
 
 
 def run(scenario: Scenario) -> Verdict:
     """Return what the scenario's check says; missing facts give ``error`` as in the engine."""
     facts = Facts(overlay(recording(scenario.base), scenario))
     try:
-        return CHECKS[scenario.check](facts, level3_params())
+        return CHECKS[scenario.check](facts, Params(catalogue().parameters()))
     except FactMissing as missing:
         return Verdict(Status.ERROR, "", reason=str(missing))

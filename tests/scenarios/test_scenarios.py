@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from scenario_files import Scenario, all_scenarios, catalogue_checks, overlay, run
+from scenario_files import Scenario, all_scenarios, catalogue, overlay, run
 
 from panshi.checks import CHECKS
 from panshi.verdict import Status
 
 SCENARIOS = all_scenarios()
-WRITTEN_AUTO = sorted(i for i in CHECKS if catalogue_checks().get(i, {}).get("mode") == "auto")
+WRITTEN_AUTO = sorted(i for i, entry in catalogue().checks.items() if entry.mode == "auto" and i in CHECKS)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.id)
@@ -29,8 +29,8 @@ def test_scenario(scenario: Scenario) -> None:
 @pytest.mark.parametrize("check_id", WRITTEN_AUTO)
 def test_written_check_has_real_pass_and_real_fail(check_id: str) -> None:
     """Debian is really in the lab; a check of the rpm family only can be shown on an emulated host at best."""
-    families = catalogue_checks()[check_id].get("families", ["debian"])
-    proof = "real_" if "debian" in families else "emulated_"
+    families = catalogue().checks[check_id].families
+    proof = "real_" if not families or "debian" in families else "emulated_"
     shown = {s.status for s in SCENARIOS if s.check == check_id and s.name.startswith(proof)}
     assert {Status.PASS, Status.FAIL} <= shown, f"{check_id}: {proof} scenarios only for {sorted(shown)}"
 
@@ -43,7 +43,7 @@ def test_scenario_files_name_written_checks_and_unique_scenarios() -> None:
 
 
 def test_written_checks_are_in_the_catalogue() -> None:
-    assert not set(CHECKS) - set(catalogue_checks())
+    assert not set(CHECKS) - set(catalogue().checks)
 
 
 def test_overlay_refuses_a_change_that_changes_nothing() -> None:
