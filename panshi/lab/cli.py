@@ -152,8 +152,9 @@ def _progress(hosts: tuple[Host, ...]) -> Iterator[Callable[[str, str], None]]:
 
 def _table(found: list[Row]) -> Table:
     table = Table(title="试验环境")
-    for heading in ("主机", "类型", "地址", "状态", "SSH", "真实性", "用途"):
-        table.add_column(heading)
+    for heading in ("主机", "类型", "地址", "状态", "SSH", "真实性"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("用途", overflow="fold")
     for row in found:
         table.add_row(
             row.host.name,

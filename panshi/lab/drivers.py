@@ -22,6 +22,7 @@ class Drivers:
     engine: Podman
     machines: Machines
     builder: image.Builder
+    unified_cgroups: bool
 
     def found(self) -> dict[str, Found]:
         """Return the hosts that exist, by name."""
@@ -39,7 +40,7 @@ class Drivers:
 
     def create(self, host: Host, spec: str, key: str) -> None:
         """Make a host from its image, with its own identity, not started."""
-        seed = make_seed(host, self.lab, key)
+        seed = make_seed(host, self.lab, key, unified_cgroups=self.unified_cgroups)
         if host.kind == "vm":
             self.machines.create(host, image.disk_directory(self.state, host.image), spec, seed)
         else:
@@ -64,10 +65,13 @@ class Drivers:
 
 def connect(lab: Lab, state: State) -> Drivers:
     """Return the drivers for this machine, with podman set up as the machine needs it."""
-    conf = machine.containers_conf(machine.look())
+    this = machine.look()
+    conf = machine.containers_conf(this)
     if conf is None:
         state.containers_conf.unlink(missing_ok=True)
     else:
         write(state.containers_conf, conf)
     engine = Podman(machine.environment(state.containers_conf))
-    return Drivers(lab, state, engine, Machines(lab, state), image.Builder(state, engine, apt.find_mirror()))
+    return Drivers(
+        lab, state, engine, Machines(lab, state), image.Builder(state, engine, apt.find_mirror()), this.unified_cgroups
+    )

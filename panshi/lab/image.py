@@ -111,8 +111,9 @@ class Builder:
             "mmdebstrap",
             "--variant=important",
             f"--include={packages}",
-            # An installed system has its package lists; pending fixes can be read from them without a network.
-            "--skip=cleanup/apt/lists",
+            # common.sh does this part: an installed system has its package lists, from which pending fixes can be
+            # read without a network, and a recipe may hide apt altogether.
+            "--skip=cleanup/apt,cleanup/mmdebstrap",
             *(f"--aptopt={option}" for option in self.mirror.options),
             *(() if image.updates else _WITHOUT_UPDATES),
             *(f'--customize-hook={hook} "$1"' for hook in hooks),

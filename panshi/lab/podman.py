@@ -150,6 +150,7 @@ def container_name(lab: Lab, host: Host) -> str:
 
 
 def _place(path: Path, content: bytes, mode: int, owner: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     path.write_bytes(content)
     path.chmod(mode)

@@ -33,13 +33,19 @@ class Seed:
     public_keys: tuple[str, ...]
 
 
-def make_seed(host: Host, lab: Lab, authorized_key: str) -> Seed:
+# In a container on cgroup v1, systemd is not told that a cgroup became empty: stopping a user's manager can then
+# take two minutes, in which that user cannot log in. A manager that is never stopped cannot hang.
+_KEEP_USER_MANAGERS = SeedFile("usr/lib/systemd/logind.conf.d/panshi-lab.conf", b"[Login]\nUserStopDelaySec=infinity\n")
+
+
+def make_seed(host: Host, lab: Lab, authorized_key: str, *, unified_cgroups: bool) -> Seed:
     """Generate a host's identity.
 
     Args:
         host: the host to be made.
         lab: the lab that it belongs to.
         authorized_key: the public key that may log in as ``ops``.
+        unified_cgroups: this machine has cgroup v2 only, and with it the containers.
 
     Raises:
         CommandError: ssh-keygen failed.
@@ -60,6 +66,8 @@ def make_seed(host: Host, lab: Lab, authorized_key: str) -> Seed:
                 SeedFile(f"etc/ssh/{name}", path.read_bytes(), 0o600),
                 SeedFile(f"etc/ssh/{name}.pub", public),
             ]
+    if host.kind == "container" and not unified_cgroups:
+        files.append(_KEEP_USER_MANAGERS)
     if host.kind == "vm":
         files += _vm_files(host, lab)
     return Seed(tuple(files), tuple(public_keys))
@@ -77,5 +85,6 @@ def _vm_files(host: Host, lab: Lab) -> list[SeedFile]:
     return [
         SeedFile("etc/hostname", f"{host.name}\n".encode()),
         SeedFile("etc/hosts", f"127.0.0.1 localhost\n{host.address} {host.name}\n::1 localhost\n".encode()),
+        SeedFile("etc/fstab", b"/dev/vda / ext4 errors=remount-ro 0 1\n"),
         SeedFile("etc/network/interfaces.d/lab", interfaces.encode()),
     ]

@@ -10,4 +10,4 @@ printf 'ops ALL=(ALL:ALL) NOPASSWD: ALL\n' >"$root/etc/sudoers.d/ops"
 chmod 0440 "$root/etc/sudoers.d/ops"
 
 rm -f "$root"/etc/ssh/ssh_host_*
-rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap"
+rm -f "$root"/etc/apt/apt.conf.d/*mmdebstrap "$root"/var/cache/apt/*.bin "$root"/var/cache/apt/archives/*.deb
