@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import traceback
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from rich.console import Console
 from panshi.collect.client import Limits
 from panshi.controls.cli import app as controls_app
 from panshi.errors import PanshiError
-from panshi.job import EXIT_BAD_INPUT, EXIT_CLEAN, EXIT_FINDINGS, Request, prepare, run
+from panshi.job import EXIT_BAD_INPUT, EXIT_CLEAN, EXIT_FINDINGS, Request, prepare, run, summary
 from panshi.lab.cli import app as lab_app
 from panshi.progress import Progress, show_error, show_result
 
@@ -52,6 +53,9 @@ def audit(
     connect_timeout: Annotated[int, typer.Option(min=1, help="建立连接的时限（秒）", rich_help_panel=_BOUNDS)] = 10,
     records: Annotated[Path, typer.Option(help="记录的根目录", rich_help_panel=_OUTPUT)] = Path("records"),
     report: Annotated[bool, typer.Option(help="审计后生成报告", rich_help_panel=_OUTPUT)] = True,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="标准输出只给一个 JSON 对象，进度走标准错误", rich_help_panel=_OUTPUT)
+    ] = False,
     accept_findings: Annotated[
         bool, typer.Option("--accept-findings", help="有发现时也返回 0（错误仍返回非 0）", rich_help_panel=_OUTPUT)
     ] = False,
@@ -67,11 +71,14 @@ def audit(
         vault_password_files=tuple(vault_password_file or ()),
     )
     prepared = prepare(request)
-    with Progress(prepared.estate.hosts) as progress:
+    console = Console(stderr=as_json)
+    with Progress(prepared.estate.hosts, console) as progress:
         result = run(prepared, progress)
-    show_result(result)
+    show_result(result, console)
     if report:
         _report(result.path)
+    if as_json:
+        typer.echo(json.dumps(summary(result), ensure_ascii=False))
     accepted = accept_findings and result.exit == EXIT_FINDINGS
     raise typer.Exit(EXIT_CLEAN if accepted else result.exit)
 

@@ -172,6 +172,25 @@ def run(prepared: Prepared, listener: Listener = lambda _: None) -> Result:
     return Result(record.path, results, seconds, status, (*prepared.warnings, *unused))
 
 
+def summary(result: Result) -> dict[str, Any]:
+    """Return a result as plain JSON values, for programs."""
+    return {
+        "record": str(result.path.resolve()),
+        "exit": result.exit,
+        "seconds": round(result.seconds, 3),
+        "warnings": list(result.warnings),
+        "hosts": {
+            name: {
+                "state": found.row.state,
+                "code": found.row.code,
+                "message": found.row.message,
+                "rows": {status.value: found.counts[status] for status in Status if found.counts[status]},
+            }
+            for name, found in result.hosts.items()
+        },
+    }
+
+
 def _finish(prepared: Prepared, host: Host, event: Collected | Failed, record: RecordWriter) -> HostResult:
     if isinstance(event, Collected):
         try:

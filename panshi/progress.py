@@ -30,6 +30,7 @@ COLUMNS = {
 }
 STYLE = {Status.FAIL: "red", Status.PARTIAL: "yellow", Status.ERROR: "magenta", Status.PASS: "green"}
 _REASONS_MOST = 12
+_REASON_MOST = 120
 _RUNNING_MOST = 8
 
 
@@ -41,8 +42,8 @@ class Progress:
         console: where to write.
     """
 
-    def __init__(self, hosts: Sequence[Host], console: Console | None = None) -> None:
-        self._console = console or Console()
+    def __init__(self, hosts: Sequence[Host], console: Console) -> None:
+        self._console = console
         self._total = len(hosts)
         self._running: list[str] = []
         self._done = 0
@@ -83,9 +84,8 @@ class Progress:
         return Text(f"完成 {self._done}/{self._total}{failed}，进行中 {len(self._running)}：{running}")
 
 
-def show_result(result: Result, console: Console | None = None) -> None:
+def show_result(result: Result, console: Console) -> None:
     """Print the summary: hosts worst first, then what could not be judged and why, then warnings and the record."""
-    console = console or Console()
     console.print(_table(result.hosts.values()))
     for line in _unread(result.hosts.values()):
         _print(console, line, "magenta")
@@ -138,16 +138,26 @@ def _badness(result: HostResult) -> tuple[object, ...]:
 
 
 def _unread(results: Iterable[HostResult]) -> list[str]:
-    """Return one line per host that was not read, and per distinct reason of a single check."""
+    """Return one line per host that was not read, and per distinct reason why single checks could not be judged."""
     lines: list[str] = []
-    reasons: dict[tuple[str, str], list[str]] = {}
+    reasons: dict[str, tuple[set[str], set[str]]] = {}
     for result in results:
         row = result.row
         if row.code:
             lines.append(f"[{row.code}] {row.message}（详见 docs/errors/{row.code}.md）")
         if row.state in ("collected", "partial"):
             for error in result.errors:
-                reasons.setdefault((error.check, error.reason), []).append(row.host)
-    told = [f"未能判定 {check}（{'、'.join(hosts)}）：{reason}" for (check, reason), hosts in reasons.items()]
+                hosts, checks = reasons.setdefault(error.reason, (set(), set()))
+                hosts.add(row.host)
+                checks.add(error.check)
+    told = [
+        f"未能判定 {_some(checks)}（{_some(hosts)}）：{reason[:_REASON_MOST]}"
+        for reason, (hosts, checks) in sorted(reasons.items(), key=lambda item: -len(item[1][1]))
+    ]
     rest = len(told) - _REASONS_MOST
     return lines + told[:_REASONS_MOST] + ([f"另有 {rest} 种未能判定的情况，见记录与报告"] if rest > 0 else [])
+
+
+def _some(names: Iterable[str], most: int = 3) -> str:
+    names = sorted(names)
+    return "、".join(names[:most]) + (f" 等 {len(names)} 个" if len(names) > most else "")

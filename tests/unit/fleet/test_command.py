@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -27,10 +26,9 @@ def run(
         (folder / name).write_text(script)
         (folder / name).chmod(0o755)
     call = invocation(python, sh, budget=7)
-    environment = {"PATH": str(folder)}
     command = call.command.replace("/usr/bin/python3", f"{folder}/no-python3").replace("/usr/libexec", f"{folder}/no")
     return subprocess.run(
-        ["/bin/sh", "-c", command], input=call.payload, capture_output=True, env=environment, timeout=20
+        ["/bin/sh", "-c", command], input=call.payload, capture_output=True, env={"PATH": str(folder)}, timeout=20
     )
 
 
@@ -73,7 +71,7 @@ def test_real_python_writes_no_byte_code(tmp_path: Path) -> None:
     python = f"import sys; sys.path.insert(0, {str(module)!r})\nimport probe\nprint('{{\"items\": {{}}}}')\n"
     done = run({"python3": real_python()}, tmp_path, python=python.encode())
     assert done.returncode == 0
-    assert os.listdir(module) == ["probe.py"]
+    assert [path.name for path in module.iterdir()] == ["probe.py"]
 
 
 @pytest.mark.parametrize("with_password", [False, True])
