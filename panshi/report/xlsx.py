@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import Any
+from unicodedata import east_asian_width
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
@@ -15,22 +16,24 @@ from panshi.record import VerdictRow
 from panshi.report import score
 from panshi.report.charts import COLOURS
 from panshi.report.evidence import collect
-from panshi.report.model import BUCKETS, MODE_ZH, RESULT_ZH, STATE_ZH, Report, bucket, summary
+from panshi.report.model import BUCKETS, MODE_ZH, PLANNED, RESULT_ZH, STATE_ZH, Report, bucket, summary
 from panshi.report.text import LEVEL_ZH, beijing, names, printable, waiver_text
-from panshi.verdict import STATUS_ZH
+from panshi.verdict import STATUS_ZH, Status
 
 # The limit of one cell in the file format.
 CELL_LIMIT = 32_767
-_A4 = 9
+_A4, _A3 = 9, 8
+# Points: a line of 9-point text (1.1 characters per unit of column width), and the highest row the format allows.
+_LINE_HEIGHT, _MAX_HEIGHT = 13.0, 409.0
 _FONT = "微软雅黑"
 _HEAD = Font(name=_FONT, size=10, bold=True, color="FFFFFF")
 _BODY = Font(name=_FONT, size=9)
-_TITLE = Font(name=_FONT, size=14, bold=True, color="23476B")
 _BLUE = PatternFill("solid", fgColor="23476B")
-_WRAP = Alignment(wrap_text=True, vertical="top")
+_WRAP = Alignment(wrap_text=True, vertical="top", horizontal="left")
 _EDGE = Side(style="thin", color="D8DEE5")
 _LINE = Border(left=_EDGE, right=_EDGE, top=_EDGE, bottom=_EDGE)
-_INK = {key: Font(name=_FONT, size=9, bold=True, color=colour.lstrip("#")) for key, colour in COLOURS.items()}
+_PALE = {PLANNED: "#6b7c90", str(Status.NOT_APPLICABLE): "#6b7682"}
+_INK = {key: Font(name=_FONT, size=9, bold=True, color=colour.lstrip("#")) for key, colour in (COLOURS | _PALE).items()}
 
 
 def render(report: Report, *, with_2021: bool = False) -> bytes:
@@ -60,7 +63,9 @@ def render(report: Report, *, with_2021: bool = False) -> bytes:
 class _Table:
     """One sheet with a header row, widths, frozen panes and a filter."""
 
-    def __init__(self, book: Workbook, title: str, columns: Sequence[tuple[str, int]], freeze: str) -> None:
+    def __init__(
+        self, book: Workbook, title: str, columns: Sequence[tuple[str, int]], freeze: str, paper: int = _A4
+    ) -> None:
         self.sheet: Any = book.create_sheet(title)  # the published types of a write-only sheet are incomplete
         self.columns = columns
         self.rows = 0
@@ -68,7 +73,7 @@ class _Table:
             self.sheet.column_dimensions[get_column_letter(place)].width = width
         self.sheet.freeze_panes = freeze
         self.sheet.page_setup.orientation = "landscape"
-        self.sheet.page_setup.paperSize = _A4
+        self.sheet.page_setup.paperSize = paper
         self.sheet.page_setup.fitToHeight = 0
         self.sheet.sheet_properties.pageSetUpPr.fitToPage = True
         self.sheet.print_title_rows = "1:1"
@@ -82,12 +87,27 @@ class _Table:
         cells = [_cell(self.sheet, value, font, fill) for value in values]
         if ink:
             cells[at].font = _INK[ink]
-        self.sheet.append(cells)
         self.rows += 1
+        widths = [width for _, width in self.columns]
+        # LibreOffice does not fit the height of a row that the file leaves open.
+        self.sheet.row_dimensions[self.rows].height = _height([cell.value for cell in cells], widths)
+        self.sheet.append(cells)
 
     def close(self) -> None:
         """Set the filter over all rows."""
         self.sheet.auto_filter.ref = f"A1:{get_column_letter(len(self.columns))}{max(self.rows, 1)}"
+
+
+def _height(values: Sequence[Any], widths: Sequence[int]) -> float:
+    lines = (
+        sum(max(1.0, -(-_width(line) // (1.1 * width))) for line in str(value or "").split("\n"))
+        for value, width in zip(values, widths, strict=True)
+    )
+    return min(_MAX_HEIGHT, _LINE_HEIGHT * max(lines) + 4)
+
+
+def _width(text: str) -> int:
+    return sum(2 if east_asian_width(char) in "WFA" else 1 for char in text)
 
 
 def _cell(sheet: Any, value: Any, font: Font, fill: PatternFill | None) -> Any:
@@ -107,8 +127,7 @@ def _summary(book: Workbook, report: Report, with_2021: bool) -> None:
     run, begin = report.run, report.run.begin
     assert run.end is not None
     strict, weighted = score.rate(report.clauses, strict=True), score.rate(report.clauses, strict=False)
-    table = _Table(book, "汇总", [("项目", 34), ("数值", 26), ("说明", 90)], "A2")
-    table.append(["网络安全等级保护基线核查结果", "", ""], font=_TITLE)
+    table = _Table(book, "汇总", [("项目", 40), ("数值", 36), ("说明", 90)], "A2")
     hosts = "，".join(f"{STATE_ZH.get(state, state)} {number}" for state, number in run.end.hosts.items() if number)
     emulated = [host.name for host in report.hosts if host.row.emulated]
     rows: list[tuple[Any, Any, Any]] = [
@@ -163,11 +182,11 @@ def _summary(book: Workbook, report: Report, with_2021: bool) -> None:
 
 def _records(book: Workbook, report: Report) -> None:
     columns = [
-        ("测评对象", 17), ("系统", 20), ("层面", 13), ("控制点", 13), ("条款", 11), ("条款要求", 34), ("条款结果", 16),
-        ("检查项", 24), ("检查项编号", 24), ("方式", 13), ("判定", 11), ("结果记录", 46), ("要求", 30),
-        ("证据", 34), ("豁免", 30), ("计入条款", 9),
+        ("测评对象", 14), ("系统", 17), ("层面与控制点", 14), ("条款", 11), ("条款要求", 30), ("条款结果", 13),
+        ("检查项", 27), ("方式", 10), ("判定", 11), ("结果记录", 44), ("要求", 28), ("证据", 30), ("豁免", 22),
+        ("计入条款", 9),
     ]  # fmt: skip
-    table = _Table(book, "附录D 结果记录", columns, "F2")
+    table = _Table(book, "附录D 结果记录", columns, "E2", _A3)
     controls = report.run.begin.controls
     for host in report.hosts:
         labels = {cell.control: cell.label for cell in host.cells}
@@ -176,12 +195,12 @@ def _records(book: Workbook, report: Report) -> None:
             control = controls[row.control]
             table.append(
                 [
-                    host.name, system, control["area"], control["control_point"], row.control, control["requirement"],
-                    labels.get(row.control, "仅参考项"), row.title, row.check, MODE_ZH.get(row.mode, row.mode),
-                    BUCKETS[bucket(row)], _record(row), row.expected, "\n".join(row.evidence), waiver_text(row.waiver),
+                    host.name, system, f"{control['area']}\n{control['control_point']}", row.control,
+                    control["requirement"], labels.get(row.control, "仅参考项"), f"{row.title}\n{row.check}",
+                    MODE_ZH.get(row.mode, row.mode), BUCKETS[bucket(row)], _record(row), row.expected, "\n".join(row.evidence), waiver_text(row.waiver),
                     "是" if row.scored else "否",
                 ],
-                ink=bucket(row), at=10,
+                ink=bucket(row), at=8,
             )  # fmt: skip
     table.close()
 
