@@ -193,15 +193,13 @@ def _records(book: Workbook, report: Report) -> None:
         system = f"{host.row.os}{'（仿真）' if host.row.emulated else ''}"
         for row in host.rows:
             control = controls[row.control]
-            table.append(
-                [
-                    host.name, system, f"{control['area']}\n{control['control_point']}", row.control,
-                    control["requirement"], labels.get(row.control, "仅参考项"), f"{row.title}\n{row.check}",
-                    MODE_ZH.get(row.mode, row.mode), BUCKETS[bucket(row)], _record(row), row.expected, "\n".join(row.evidence), waiver_text(row.waiver),
-                    "是" if row.scored else "否",
-                ],
-                ink=bucket(row), at=8,
-            )  # fmt: skip
+            place = f"{control['area']}\n{control['control_point']}"
+            check = f"{row.title}\n{row.check}"
+            label = labels.get(row.control, "仅参考项")
+            values = [host.name, system, place, row.control, control["requirement"], label, check]
+            values += [MODE_ZH.get(row.mode, row.mode), BUCKETS[bucket(row)], _record(row), row.expected]
+            values += ["\n".join(row.evidence), waiver_text(row.waiver), "是" if row.scored else "否"]
+            table.append(values, ink=bucket(row), at=8)
     table.close()
 
 
