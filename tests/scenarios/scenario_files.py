@@ -9,6 +9,7 @@ A scenario file is ``tests/scenarios/<check-id>.yml`` with ``check`` and ``scena
 * ``edit``: item id -> list of ``[old, new]``; ``old`` must occur, so a scenario cannot rot silently;
 * ``append``: item id -> text put behind the output (the item must exist);
 * ``remove``: item ids or shell patterns; the file or answer is then absent (a path stays "looked for");
+* ``params``: values that the estate sets instead of the catalogue's defaults (``bastion_addresses: [192.0.2.10]``);
 * ``status``, and optionally ``observed`` and ``reason``: substrings that the verdict must show.
 """
 
@@ -53,6 +54,7 @@ class Scenario:
     edit: Mapping[str, list[list[str]]] = field(default_factory=dict)
     append: Mapping[str, str] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
     observed: str = ""
     reason: str = ""
 
@@ -158,6 +160,6 @@ def run(scenario: Scenario) -> Verdict:
     """Return what the scenario's check says; missing facts give ``error`` as in the engine."""
     facts = Facts(overlay(recording(scenario.base), scenario))
     try:
-        return CHECKS[scenario.check](facts, Params(catalogue().parameters()))
+        return CHECKS[scenario.check](facts, Params(catalogue().parameters(), scenario.params))
     except FactMissing as missing:
         return Verdict(Status.ERROR, "", reason=str(missing))

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from panshi.checks.registry import check
 from panshi.controls.params import Params
-from panshi.facts import FactMissing, Facts, Item, filesystem, shell, systemd
+from panshi.facts import FactMissing, Facts, Item, accounts, filesystem, shell, systemd
 from panshi.facts.filesystem import Found, describe, mode_of, within
 from panshi.verdict import Verdict, failed, judge, passed
 
@@ -93,8 +93,13 @@ def perm_sshd_config(facts: Facts, params: Params) -> Verdict:
 
 
 def _unlisted(found: Iterable[Found], allowed: Iterable[str]) -> list[Found]:
+    """Return what no pattern allows; /bin, /sbin and /lib count as /usr/…, which they are since usrmerge."""
     patterns = list(allowed)
-    return [f for f in found if not any(fnmatchcase(f.path, pattern) for pattern in patterns)]
+    return [f for f in found if not any(fnmatchcase(_merged(f.path), _merged(pattern)) for pattern in patterns)]
+
+
+def _merged(path: str) -> str:
+    return f"/usr{path}" if path.startswith(("/bin/", "/sbin/", "/lib/", "/lib64/")) else path
 
 
 def _complete(scan: filesystem.Scan, *kinds: str) -> None:
@@ -164,7 +169,9 @@ def root_path(facts: Facts, params: Params) -> Verdict:
 def home_perms(facts: Facts, params: Params) -> Verdict:
     """Homes of people are closed to others, and nobody else can write their dot files."""
     limit, bits = int(params.value("home_mode"), 8), int(params.value("shared_write_bits"), 8)
-    exempt = set(params.value("home_mode_exceptions"))
+    # packages place the homes of system accounts in shared directories such as /usr/games
+    system = {account.name for account in accounts.accounts(facts) if account.kind == "system"}
+    exempt = {*params.value("home_mode_exceptions"), *system}
     wrong, seen = [], 0
     for line in facts.out("fs.homes").splitlines():
         kind, account, mode, owner, _, path = line.split(" ", 5)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from panshi.checks.registry import check
 from panshi.controls.params import Params
-from panshi.facts import Facts, packages, sockets, sshd, systemd
+from panshi.facts import Facts, firewall, packages, sockets, sshd, systemd
+from panshi.facts.address import Sources
+from panshi.facts.packet_filter import Packet, Reach
 from panshi.facts.sockets import Socket
 from panshi.verdict import Verdict, failed, judge, not_applicable, partial, passed
 
@@ -54,7 +57,7 @@ def _forbidden(facts: Facts, params: Params, *names: str) -> list[Socket]:
 
 
 def _texts(found: Iterable[Socket]) -> str:
-    return "、".join(s.text for s in found)
+    return "、".join(dict.fromkeys(s.text for s in found))
 
 
 def _live_units(facts: Facts, names: Iterable[str]) -> list[systemd.Unit]:
@@ -170,10 +173,10 @@ def ftp_plain_absent(facts: Facts, params: Params) -> Verdict:
     if not hits and not live:
         return passed("没有 FTP/TFTP 服务在监听或随系统启动")
     encrypted = {"vsftpd": _vsftpd_encrypted, "proftpd": _proftpd_encrypted}
-    by = {name: encrypted[name](facts) for name in programs if name in encrypted}
-    if programs and all(by.get(name) for name in programs):
-        return passed(seen, f"已强制 TLS：{'、'.join(str(path) for path in by.values())}")
-    plain = sorted(name for name in programs if not by.get(name)) or ["未知程序"]
+    forced = {name: path for name in programs if name in encrypted and (path := encrypted[name](facts))}
+    if programs and programs == set(forced):
+        return passed(seen, f"已强制 TLS：{'、'.join(sorted(forced.values()))}")
+    plain = sorted(programs - set(forced)) or ["未知程序"]
     return failed(seen, f"{'、'.join(plain)} 以明文传输口令与数据（没有强制 TLS 的配置）")
 
 
@@ -184,6 +187,58 @@ def vnc_xdmcp_off(facts: Facts, params: Params) -> Verdict:
     if hits:
         return failed(_texts(hits), "明文远程桌面未限制在回环地址")
     return passed("没有 VNC、XDMCP、X11 端口可从外部访问")
+
+
+def _allowed_hosts(facts: Facts, version: int) -> Sources:
+    """Return the sources that AllowUsers leaves; a pattern that is no address or network limits nothing."""
+    entries = [w for line in sshd.effective(facts).get("allowusers", ()) for w in line.split()]
+    hosts = [entry.partition("@")[2] for entry in entries]
+    try:
+        return Sources.of(version, hosts) if hosts and all(hosts) else Sources.every(version)
+    except ValueError:
+        return Sources.every(version)
+
+
+def ssh_reach(facts: Facts) -> list[Reach]:
+    """Return from where SSH logins can come, per listening address: packet filter and AllowUsers together.
+
+    hosts.allow is not looked at: OpenSSH outside Debian ignores it.
+    """
+    own = firewall.addresses_by_interface(facts.out("net.addresses"))
+    rules = firewall.ruleset(facts)
+    ports = {int(port) for port in sshd.effective(facts).get("port", ())}
+    found = []
+    for socket in sockets.reachable(facts):
+        if socket.proto != "tcp" or not (socket.port in ports or "sshd" in socket.owners):
+            continue
+        for interface, addresses in own.items():
+            heard = [a for a in addresses if socket.wildcard or a == socket.address]
+            for version in {ip_address(a).version for a in heard if _same_family(socket, a)}:
+                reach = rules.reach(Packet(version, "tcp", socket.port, interface, addresses))
+                found.append(Reach(reach.sources & _allowed_hosts(facts, version), reach.labels))
+    return found
+
+
+def _same_family(socket: Socket, address: str) -> bool:
+    return socket.address in ("*", "") or (":" in socket.address) == (":" in address)
+
+
+@check("linux-mfa-no-bypass")
+def mfa_no_bypass(facts: Facts, params: Params) -> Verdict:
+    """SSH logins can come from the registered bastion only, by packet filter or by AllowUsers."""
+    if not sshd.installed(facts):
+        return not_applicable("未安装 sshd", _NO_SSHD)
+    reaches = [reach for reach in ssh_reach(facts) if reach]
+    bastion = params.value("bastion_addresses")
+    seen = f"SSH 登录来源：{'、'.join(dict.fromkeys(r.text for r in reaches)) or '无'}"
+    beyond = [r for r in reaches if r.labels or r.sources - Sources.of(r.sources.version, bastion)]
+    if not beyond:
+        return passed(seen, "均为已登记的堡垒机地址" if reaches else "没有来源能到达 SSH")
+    if any(r.sources.everything for r in beyond):
+        return failed(seen, "防火墙与 AllowUsers 都没有限制来源，可以绕过堡垒机直接登录")
+    if not bastion:
+        return partial(seen, "来源已受限，但没有登记堡垒机地址（mlps_bastion_addresses），无法确认只能经双因素入口登录")
+    return failed(seen, f"除堡垒机 {'、'.join(bastion)} 外还有其他来源可直接登录")
 
 
 def _root_refused(facts: Facts) -> str:
