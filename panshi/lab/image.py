@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -60,11 +60,14 @@ class Builder:
     engine: podman.Podman
     mirror: apt.Mirror
 
-    def built(self, image: Image) -> bool:
-        """Tell whether the image's current recipe is built."""
-        if image.disk:
-            return disk_directory(self.state, image).is_dir()
-        return self.engine.has_image(reference(image))
+    def built(self, images: Iterable[Image]) -> frozenset[str]:
+        """Return the names of those images whose current recipe is built."""
+        stored = self.engine.images()
+        return frozenset(
+            one.name
+            for one in images
+            if (disk_directory(self.state, one).is_dir() if one.disk else reference(one) in stored)
+        )
 
     def build(self, image: Image) -> None:
         """Build one image; an interrupted build leaves nothing that looks like an image.

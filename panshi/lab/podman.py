@@ -40,9 +40,9 @@ class Podman:
     def _json(self, *arguments: str) -> Any:
         return json.loads(self._run(*arguments, "--format", "json"))
 
-    def has_image(self, reference: str) -> bool:
-        """Tell whether an image of this name and tag is stored."""
-        return any(reference in (image.get("Names") or ()) for image in self._json("images"))
+    def images(self) -> frozenset[str]:
+        """Return the names of all stored images, with their tags."""
+        return frozenset(name for image in self._json("images") for name in image.get("Names") or ())
 
     def import_image(self, tar: Path, reference: str) -> None:
         """Store the root file system in a tar file as an image."""
@@ -50,8 +50,7 @@ class Podman:
 
     def remove_images(self) -> None:
         """Remove the images that the lab built."""
-        ours = [name for image in self._json("images") for name in image.get("Names") or ()]
-        for name in ours:
+        for name in self.images():
             if name.startswith(f"{IMAGE_PREFIX}/"):
                 self._run("rmi", name)
 
@@ -74,7 +73,7 @@ class Podman:
                         f"容器名 {name} 已被试验环境之外的容器占用",
                         f"将该容器改名：podman rename {name} 新名",
                     )
-                found[names[name].name] = Found(container["State"] == "running", labels.get(_SPEC_LABEL, ""))
+                found[names[name].name] = _judge(container["State"], container["Pid"], labels.get(_SPEC_LABEL, ""))
         return found
 
     def create(self, host: Host, lab: Lab, image: str, spec: str, seed: Seed) -> None:
@@ -147,6 +146,21 @@ class Podman:
 def container_name(lab: Lab, host: Host) -> str:
     """Return the name of a host's container."""
     return f"{lab.name}-{host.name}"
+
+
+def _judge(state: str, pid: int, spec: str) -> Found:
+    """Return how a container is; one that podman cannot bring back has no fingerprint and is made anew."""
+    if state == "paused" or (state == "running" and _runs_systemd(pid)):
+        return Found(True, spec)
+    # "running" without a process: its monitor was killed, or the machine went down and /run is not cleared at boot.
+    return Found(False, spec if state in ("created", "configured", "initialized", "exited", "stopped") else "")
+
+
+def _runs_systemd(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == "systemd"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _place(path: Path, content: bytes, mode: int, owner: int) -> None:

@@ -44,8 +44,7 @@ def prepare(hosts: tuple[Host, ...], drivers: Drivers, key: str) -> tuple[Plan, 
         The plan, and the fingerprint of each wanted host by name.
     """
     specs = {host.name: image.host_spec(host, key) for host in hosts}
-    images = {host.image.name: host.image for host in hosts}
-    built = frozenset(name for name, one in images.items() if drivers.builder.built(one))
+    built = drivers.builder.built({host.image for host in hosts})
     return plan_up(hosts, specs, built, drivers.found()), specs
 
 
