@@ -93,7 +93,7 @@ def faillock_options(facts: Facts, rule: pam.Rule) -> Options:
         unlock_time=unlock,
         root_unlock_time=_number(values.get("root_unlock_time"), unlock),
         even_deny_root="even_deny_root" in values,
-        source=f"{rule.place} 的参数" if "deny" in arguments else configured,
+        source=f"{rule.place}的参数" if "deny" in arguments else configured,
     )
 
 
@@ -107,7 +107,7 @@ def tally_options(rule: pam.Rule) -> Options:
         unlock_time=unlock,
         root_unlock_time=_number(root_unlock, unlock),
         even_deny_root=root_unlock is not None or any(rule.option(name) is not None for name in named),
-        source=f"{rule.place} 的参数" if rule.option("deny") is not None else "pam_tally2 内置默认值",
+        source=f"{rule.place}的参数" if rule.option("deny") is not None else "pam_tally2 内置默认值",
     )
 
 
@@ -173,7 +173,7 @@ def _problem(
     wanted = [rule for rule in rules if _locks(rule)]
     absent = [rule for rule in wanted if rule.module not in present]
     if absent:
-        return f"{absent[0].place} 引用的 {absent[0].module} 在主机上不存在"
+        return f"{absent[0].place}引用的 {absent[0].module} 在主机上不存在"
     if not wanted:
         return "认证栈中没有 pam_faillock 或 pam_tally2"
     if wrong.granted:

@@ -118,7 +118,7 @@ def quality_settings(facts: Facts, rule: pam.Rule) -> tuple[dict[str, int], dict
     for argument in rule.args:
         name, _, value = argument.partition("=")
         if _set(values, name.lower(), value):
-            sources[name.lower()] = f"{rule.place} 的参数"
+            sources[name.lower()] = f"{rule.place}的参数"
     values["minlen"] = max(values["minlen"], _SHORTEST)
     return values, sources
 
@@ -217,7 +217,7 @@ def unix_min_length(facts: Facts) -> tuple[int, str] | None:
     for rule in binding(facts, UNIX):
         value = rule.option("minlen")
         if value and value.isdigit():
-            return int(value), f"pam_unix minlen={value}；{rule.place} 的参数"
+            return int(value), f"pam_unix minlen={value}；{rule.place}的参数"
     return None
 
 
@@ -235,14 +235,14 @@ def history(facts: Facts) -> History | None:
     for rule in binding(facts, UNIX):
         value = rule.option("remember")
         if value and value.isdigit():
-            found.append(History(int(value), f"{rule.place} 的参数"))
+            found.append(History(int(value), f"{rule.place}的参数"))
     return max(found, key=lambda h: h.remember, default=None)
 
 
 def _pwhistory(facts: Facts, rule: pam.Rule) -> History:
     argument = rule.option("remember")
     if argument is not None and argument.isdigit():
-        return History(int(argument), f"{rule.place} 的参数")
+        return History(int(argument), f"{rule.place}的参数")
     conf = rule.option("conf") or HISTORY_CONF
     if _reads_history_conf(facts):
         for number, line in enumerate(facts.text(conf).splitlines(), 1):
@@ -265,6 +265,6 @@ def hash_method(facts: Facts) -> tuple[str, str]:
     for rule in _reached(facts, stack(facts)).ran(UNIX):
         chosen = [name for name in rule.args if name in _HASHES]
         if chosen:
-            return chosen[-1], f"{rule.place} 的参数"
+            return chosen[-1], f"{rule.place}的参数"
     method = logindefs.text(facts, "ENCRYPT_METHOD").lower()
     return method or "des", logindefs.place(facts, "ENCRYPT_METHOD")

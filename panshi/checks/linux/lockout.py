@@ -88,7 +88,7 @@ def lockout_root(facts: Facts, params: Params) -> Verdict:
     spared = [one for one in found if one.options and not one.options.even_deny_root]
     if spared:
         names = "、".join(one.service for one in spared)
-        return failed(f"root 不受锁定：{names}", f"{spared[0].place} 与配置文件均未设置 even_deny_root")
+        return failed(f"root 不受锁定：{names}", f"{spared[0].place}与配置文件均未设置 even_deny_root")
     broken = _broken(found)
     if broken:
         return broken

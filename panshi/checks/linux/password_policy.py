@@ -33,11 +33,11 @@ def _unenforced(facts: Facts) -> Verdict:
     modules = (pam_password.PWQUALITY, pam_password.CRACKLIB, pam_password.PASSWDQC)
     idle = pam_password.present_but_idle(facts, *modules)
     if idle:
-        return failed("口令质量模块没有作用", f"{idle[0].place} 的 {idle[0].module} 拒绝时，口令修改仍会成功")
+        return failed("口令质量模块没有作用", f"{idle[0].place}的 {idle[0].module} 拒绝时，口令修改仍会成功")
     switched_off = pam_password.binding(facts, *modules)
     if switched_off:
         return failed("口令质量模块只提示不拒绝", f"{switched_off[0].place}：enforcing=0 或 enforce=none")
-    return failed("未启用口令质量检查", f"{_NO_MODULE}，任何口令都可以设置")
+    return failed("未启用口令质量检查", f"{_NO_MODULE}，口令强度不受限制")
 
 
 def _strictest(qualities: list[Quality], value: Callable[[Quality], int]) -> Quality:
@@ -82,7 +82,7 @@ def pw_enforce_root(facts: Facts, params: Params) -> Verdict:
     for quality in qualities:
         if quality.for_root:
             return passed("root 同样受口令规则约束", _origin(quality, "enforce_for_root"))
-    return failed("root 设置弱口令时只提示不拒绝", f"{qualities[0].place} 与其配置文件均未设置 enforce_for_root")
+    return failed("root 设置弱口令时只提示不拒绝", f"{qualities[0].place}与其配置文件均未设置 enforce_for_root")
 
 
 @check("linux-pw-usercheck")
@@ -103,7 +103,7 @@ def pw_usercheck(facts: Facts, params: Params) -> Verdict:
         return failed("；".join(missing), qualities[0].place)
     dictionary = "cracklib-runtime" if facts.family == "debian" else "cracklib-dicts"
     if qualities[0].needs_dictionary and dictionary not in packages.installed(facts):
-        return partial("已启用字典检查，但没有字典", f"软件包 {dictionary} 未安装")
+        return partial("已启用字典检查，但没有字典", f"软件包 {dictionary} 未安装：读不到字典时改口令会失败，管理员往往因此关掉检查")
     best = _strictest(qualities, lambda q: q.difok)
     observed = f"拒绝用户名和字典词，新旧口令至少 {best.difok} 个字符不同"
     if not params.accepts("password_min_changed", best.difok):
