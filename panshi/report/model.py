@@ -329,7 +329,7 @@ def summary(clauses: Iterable[Clause]) -> str:
 
 def bucket(row: VerdictRow) -> str:
     """Return the row's status, with planned checks apart from those that wait for a person."""
-    return PLANNED if row.planned else row.status.value
+    return PLANNED if row.planned and row.status is Status.MANUAL else row.status.value
 
 
 def clause_cell(control: str, host: str, rows: Iterable[VerdictRow]) -> Cell | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any
 from unicodedata import east_asian_width
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Side
 from openpyxl.utils import get_column_letter
 
 from panshi.record import VerdictRow
@@ -23,17 +23,15 @@ from panshi.verdict import STATUS_ZH, Status
 # The limit of one cell in the file format.
 CELL_LIMIT = 32_767
 _A4, _A3 = 9, 8
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # Points: a line of 9-point text (1.1 characters per unit of column width), and the highest row the format allows.
 _LINE_HEIGHT, _MAX_HEIGHT = 13.0, 409.0
 _FONT = "微软雅黑"
-_HEAD = Font(name=_FONT, size=10, bold=True, color="FFFFFF")
-_BODY = Font(name=_FONT, size=9)
-_BLUE = PatternFill("solid", fgColor="23476B")
-_WRAP = Alignment(wrap_text=True, vertical="top", horizontal="left")
 _EDGE = Side(style="thin", color="D8DEE5")
-_LINE = Border(left=_EDGE, right=_EDGE, top=_EDGE, bottom=_EDGE)
-_PALE = {PLANNED: "#6b7c90", str(Status.NOT_APPLICABLE): "#6b7682"}
-_INK = {key: Font(name=_FONT, size=9, bold=True, color=colour.lstrip("#")) for key, colour in (COLOURS | _PALE).items()}
+_BORDER = Border(left=_EDGE, right=_EDGE, top=_EDGE, bottom=_EDGE)
+_WRAP = Alignment(wrap_text=True, vertical="top", horizontal="left")
+# Colours of badges that are too pale for letters on white.
+_INK = COLOURS | {PLANNED: "#6b7c90", str(Status.NOT_APPLICABLE): "#6b7682"}
 
 
 def render(report: Report, *, with_2021: bool = False) -> bytes:
@@ -47,6 +45,8 @@ def render(report: Report, *, with_2021: bool = False) -> bytes:
         PanshiError: PS-E4003 when a host's facts are not the recorded ones.
     """
     book = Workbook(write_only=True)
+    for style in _styles():
+        book.add_named_style(style)
     _summary(book, report, with_2021)
     _records(book, report)
     _risks(book, report)
@@ -58,6 +58,16 @@ def render(report: Report, *, with_2021: bool = False) -> bytes:
     out = BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def _styles() -> Iterator[NamedStyle]:
+    """Yield named styles: 100 hosts make hundreds of thousands of cells, too many to set fonts one by one."""
+    blue = PatternFill("solid", fgColor="23476B")
+    fonts = {"body": Font(name=_FONT, size=9), "head": Font(name=_FONT, size=10, bold=True, color="FFFFFF")}
+    fonts |= {f"ink-{key}": Font(name=_FONT, size=9, bold=True, color=c.lstrip("#")) for key, c in _INK.items()}
+    for name, font in fonts.items():
+        fill = blue if name == "head" else None
+        yield NamedStyle(name, font=font, fill=fill, alignment=_WRAP, border=_BORDER)
 
 
 class _Table:
@@ -78,19 +88,16 @@ class _Table:
         self.sheet.sheet_properties.pageSetUpPr.fitToPage = True
         self.sheet.print_title_rows = "1:1"
         self.sheet.oddFooter.center.text = "第 &P 页，共 &N 页"
-        self.append([name for name, _ in columns], font=_HEAD, fill=_BLUE)
+        self.append([name for name, _ in columns], style="head")
 
-    def append(
-        self, values: Iterable[Any], *, font: Font = _BODY, fill: PatternFill | None = None, ink: str = "", at: int = -1
-    ) -> None:
+    def append(self, values: Sequence[Any], *, style: str = "body", ink: str = "", at: int = -1) -> None:
         """Append a row; the cell at column ``at`` is written in the colour of status ``ink``."""
-        cells = [_cell(self.sheet, value, font, fill) for value in values]
+        cells = [_cell(self.sheet, value, style) for value in values]
         if ink:
-            cells[at].font = _INK[ink]
+            cells[at].style = f"ink-{ink}"
         self.rows += 1
-        widths = [width for _, width in self.columns]
         # LibreOffice does not fit the height of a row that the file leaves open.
-        self.sheet.row_dimensions[self.rows].height = _height([cell.value for cell in cells], widths)
+        self.sheet.row_dimensions[self.rows].height = _height(values, [width for _, width in self.columns])
         self.sheet.append(cells)
 
     def close(self) -> None:
@@ -107,19 +114,20 @@ def _height(values: Sequence[Any], widths: Sequence[int]) -> float:
 
 
 def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
     return sum(2 if east_asian_width(char) in "WFA" else 1 for char in text)
 
 
-def _cell(sheet: Any, value: Any, font: Font, fill: PatternFill | None) -> Any:
+def _cell(sheet: Any, value: Any, style: str) -> Any:
     text = isinstance(value, str)
     cell: Any = WriteOnlyCell(sheet, printable(value)[:CELL_LIMIT] if text else value)
-    cell.font, cell.alignment, cell.border = font, _WRAP, _LINE
-    if fill is not None:
-        cell.fill = fill
+    cell.style = style
     if text:
         # What a host answers is never a formula: neither now nor after somebody has edited the cell.
         cell.data_type = "s"
-        cell.quotePrefix = value[:1] in tuple("=+-@\t\r")
+        if value.startswith(_FORMULA):
+            cell.quotePrefix = True
     return cell
 
 
