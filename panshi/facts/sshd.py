@@ -6,13 +6,18 @@ name where a value is set (sshd_config(5): the first value obtained wins, a matc
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from panshi.facts import systemd
 from panshi.facts.model import Facts, Item
 
 MAIN_CONFIG = "/etc/ssh/sshd_config"
+# EL8, openEuler and Kylin start sshd with $CRYPTO_POLICY: options on the command line win over every file, and
+# sshd -T does not know them. /etc/sysconfig/sshd is read later and may empty the variable again.
+_ENVIRONMENT_FILES = ("/etc/crypto-policies/back-ends/opensshserver.config", "/etc/sysconfig/sshd")
 # Values that sshd_config(5) defines as the same thing; sshd -T prints the left one up to OpenSSH 9.x.
 _SYNONYMS = {"without-password": "prohibit-password"}
 _RENAMED = {"challengeresponseauthentication": "kbdinteractiveauthentication"}
@@ -67,9 +72,32 @@ def effective(facts: Facts) -> dict[str, tuple[str, ...]]:
     return parse_effective(facts.out("sshd.effective"))
 
 
+def command_line(facts: Facts) -> dict[str, str]:
+    """Return keyword → value of the ``-o`` options with which the service manager starts sshd.
+
+    Raises:
+        FactMissing: when the unit uses an environment file that was not collected.
+    """
+    if not facts.has("systemd.show"):
+        return {}
+    shown = systemd.parse_show(facts.item("systemd.show").out)
+    start = next((shown[name].get("ExecStart", "") for name in ("sshd.service", "ssh.service") if name in shown), "")
+    arguments = start.partition("argv[]=")[2].partition(" ; ")[0]
+    if "$CRYPTO_POLICY" in arguments:
+        variables: dict[str, str] = {}
+        for path in _ENVIRONMENT_FILES:
+            variables |= dict(
+                word.split("=", 1) for word in shlex.split(facts.text(path), comments=True) if "=" in word
+            )
+        arguments = re.sub(r"\$\{?(\w+)\}?", lambda name: variables.get(name[1], ""), arguments)
+    options = re.findall(r"-o\s*(\w+)=(\S+)", arguments)
+    return {keyword.lower(): chosen for keyword, chosen in reversed(options)}
+
+
 def value(facts: Facts, keyword: str) -> str:
     """Return one effective value, or "" for a keyword that this OpenSSH does not print."""
-    return effective(facts).get(keyword.lower(), ("",))[0]
+    given = command_line(facts).get(keyword.lower())
+    return given if given is not None else effective(facts).get(keyword.lower(), ("",))[0]
 
 
 def algorithms(facts: Facts, keyword: str) -> tuple[str, ...]:
@@ -131,8 +159,8 @@ def origin(facts: Facts, keyword: str) -> str:
     that holds for the probe, then the first global line, else the built-in default.
     """
     key = keyword.lower()
-    if f"-o{key}=" in facts.item("sshd.effective").cmd.lower():
-        return "sshd 启动参数"
+    if key in command_line(facts):
+        return "sshd 启动参数（系统加密策略或单元文件）"
     found = [setting for setting in settings(facts) if setting.keyword == key]
     outside = next((setting for setting in found if not setting.match), None)
     current = value(facts, key)

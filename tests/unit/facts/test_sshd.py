@@ -83,13 +83,45 @@ def test_a_match_block_that_holds_for_the_probe_is_named() -> None:
     assert sshd.origin(host, "permitrootlogin") == "/etc/ssh/sshd_config 第 3 行（Match User root）"
 
 
-def test_default_command_line_and_uncollected_include_are_named() -> None:
+def test_default_and_uncollected_include_are_named() -> None:
     assert sshd.origin(facts({"/etc/ssh/sshd_config": "Port 22\n"}), "ciphers") == "默认值"
-    assert sshd.origin(facts({}, cmd="sshd -T -oCiphers=aes256-ctr"), "ciphers") == "sshd 启动参数"
     policy = "/etc/crypto-policies/back-ends/opensshserver.config"
     assert (
         sshd.origin(facts({"/etc/ssh/sshd_config": f"Include {policy}\n"}), "ciphers") == f"默认值或 {policy}（未采集）"
     )
+
+
+SHOW = """\
+Id=sshd.service
+ExecStart={ path=/usr/sbin/sshd ; argv[]=/usr/sbin/sshd -D $OPTIONS $CRYPTO_POLICY ; ignore_errors=no ; pid=1 }
+"""
+
+
+def with_policy(sysconfig: str | None, policy: str | None) -> Facts:
+    host = facts({"/etc/ssh/sshd_config": "Ciphers aes256-ctr\n"})
+    items = dict(host.document["items"]) | {"systemd.show": {"cmd": "systemctl show", "out": SHOW}}
+    names = {"/etc/crypto-policies/back-ends/opensshserver.config": policy, "/etc/sysconfig/sshd": sysconfig}
+    items |= {f"file:{path}": {"cmd": "cat", "out": text} for path, text in names.items() if text is not None}
+    return Facts({"globs": ["/etc/ssh/*", "/etc/sysconfig/sshd"], "items": items})
+
+
+def test_crypto_policy_on_the_command_line_wins_over_the_file() -> None:
+    policy = "CRYPTO_POLICY='-oCiphers=aes256-gcm@openssh.com,aes128-cbc -oMACs=hmac-sha2-256'\n"
+    host = with_policy("# CRYPTO_POLICY=\n", policy)
+    assert sshd.algorithms(host, "Ciphers") == ("aes256-gcm@openssh.com", "aes128-cbc")
+    assert sshd.origin(host, "ciphers").startswith("sshd 启动参数")
+    assert sshd.value(host, "maxauthtries") == "4"
+
+
+def test_an_emptied_crypto_policy_leaves_the_file_in_force() -> None:
+    host = with_policy("CRYPTO_POLICY=\nOPTIONS='-oMaxAuthTries=3'\n", "CRYPTO_POLICY='-oCiphers=aes128-cbc'\n")
+    assert sshd.algorithms(host, "ciphers") == ("chacha20-poly1305@openssh.com", "aes256-ctr")
+    assert sshd.value(host, "maxauthtries") == "3"
+
+
+def test_an_uncollected_crypto_policy_is_no_answer() -> None:
+    with pytest.raises(FactMissing):
+        sshd.value(with_policy(None, None), "ciphers")
 
 
 def test_a_list_changed_by_plus_or_minus_keeps_its_line() -> None:

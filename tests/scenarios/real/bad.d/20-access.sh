@@ -30,6 +30,7 @@ systemctl disable ssh.service 2> /dev/null || systemctl disable sshd.service
 chmod 0666 /etc/group
 chmod 0644 /etc/shadow
 printf 'umask 002\n' > /etc/profile.d/zz-umask.sh
+# shellcheck disable=SC2016 # the login shell is to expand it
 printf 'PATH=$PATH:.:/opt/shared\n' > /etc/profile.d/zz-path.sh
 install -d -m 0777 /opt/shared
 printf 'x\n' > /opt/anyone.txt
