@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -21,6 +21,7 @@ from panshi.lab.down import take_down
 from panshi.lab.drivers import connect
 from panshi.lab.errors import LabError, LabErrors
 from panshi.lab.inventory import render_inventory
+from panshi.lab.process import CommandError
 from panshi.lab.status import Row, rows
 from panshi.lab.up import execute, prepare
 
@@ -40,12 +41,20 @@ def _one_line_errors() -> Iterator[None]:
     try:
         yield
     except LabErrors as failures:
-        for error in failures.errors:
-            _errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+        _show(*failures.errors)
     except PanshiError as error:
+        _show(error)
+    except (CommandError, OSError) as error:
+        _show(LabError("PS-E2015", f"本机操作失败：{error}", "按原因处理后重新运行同一条命令"))
+    except KeyboardInterrupt:
+        _errors.print("已中断；重新运行 panshi lab up 会接着做完。")
+        raise typer.Exit(130) from None
+
+
+def _show(*errors: PanshiError) -> NoReturn:
+    for error in errors:
         _errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+    raise typer.Exit(1)
 
 
 def _open(description: Path) -> tuple[Lab, state.State]:
@@ -96,7 +105,8 @@ def down(
     """删除试验环境的主机与网络；只删除它自己创建的。"""
     with _one_line_errors():
         lab, place = _open(description)
-        hosts = lab.select(_names(only))
+        names = _names(only)
+        hosts = lab.select(names) if names else ()
         place.prepare()
         with state.lock(place):
             removed, errors = take_down(connect(lab, place), hosts, images=images)
@@ -127,8 +137,10 @@ def open_shell(
     with _one_line_errors():
         lab, place = _open(description)
         (host,) = lab.select([name])
-        if not place.ssh_config.is_file():
-            raise LabError("PS-E2012", "试验环境还没有启动", "先运行 panshi lab up")
+        place.prepare()
+        found = connect(lab, place).found().get(name)
+        if found is None or not found.running:
+            raise LabError("PS-E2012", f"主机 {name} 没有运行", "先运行 panshi lab up")
         argv = [*ssh.command(place, host), *(command or [])]
         os.execvp(argv[0], argv)
 

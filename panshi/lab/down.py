@@ -9,8 +9,13 @@ from panshi.lab.errors import LabError
 from panshi.lab.process import CommandError
 
 
-def take_down(drivers: Drivers, hosts: tuple[Host, ...], *, images: bool) -> tuple[list[str], list[LabError]]:
+def take_down(drivers: Drivers, only: tuple[Host, ...], *, images: bool) -> tuple[list[str], list[LabError]]:
     """Remove hosts; with the last of them the network, and on request the cached images.
+
+    Args:
+        drivers: access to podman and QEMU.
+        only: the hosts to remove; empty for everything that the lab made.
+        images: remove the cached images too.
 
     Returns:
         The names of the removed hosts, and one error per thing that could not be removed.
@@ -18,14 +23,15 @@ def take_down(drivers: Drivers, hosts: tuple[Host, ...], *, images: bool) -> tup
     found = drivers.found()
     removed: list[str] = []
     errors: list[LabError] = []
-    for host in hosts:
-        if host.name not in found:
+    names = [host.name for host in only] or list(found)
+    for name in names:
+        if name not in found:
             continue
         try:
-            drivers.remove(host)
-            removed.append(host.name)
+            drivers.remove(name)
+            removed.append(name)
         except (CommandError, OSError) as error:
-            errors.append(_not_removed(f"主机 {host.name}", error))
+            errors.append(_not_removed(f"主机 {name}", error))
     ssh.write_known_hosts(drivers.state, drivers.lab)
     if not errors and found.keys() <= set(removed):
         try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 
-from panshi.lab import apt, image, machine, ssh
+from panshi.lab import image, machine, ssh
 from panshi.lab.description import Host, Lab
 from panshi.lab.plan import Found
 from panshi.lab.podman import Podman
@@ -25,8 +26,14 @@ class Drivers:
     unified_cgroups: bool
 
     def found(self) -> dict[str, Found]:
-        """Return the hosts that exist, by name."""
-        return self.engine.containers(self.lab) | self.machines.found()
+        """Return the hosts that the lab made, by name, also those that have since left the description.
+
+        A host whose keys were never recorded was made half; it has no fingerprint and is made anew.
+        """
+        made = self.engine.containers(self.lab) | self.machines.found()
+        return {
+            name: one if ssh.has_host_keys(self.state, name) else Found(one.running, "") for name, one in made.items()
+        }
 
     def ensure_network(self) -> None:
         """Make the lab's network if it is not there."""
@@ -44,7 +51,7 @@ class Drivers:
         if host.kind == "vm":
             self.machines.create(host, image.disk_directory(self.state, host.image), spec, seed)
         else:
-            self.engine.create(host, self.lab, image.reference(host.image), spec, seed)
+            self.engine.create(self.lab, host, image.reference(host.image), spec, seed)
         ssh.record_host_keys(self.state, host, seed.public_keys)
 
     def start(self, host: Host) -> None:
@@ -52,15 +59,15 @@ class Drivers:
         if host.kind == "vm":
             self.machines.start(host, self.engine.network_interface(self.lab) or "")
         else:
-            self.engine.start(host, self.lab)
+            self.engine.start(self.lab, host.name)
 
-    def remove(self, host: Host) -> None:
+    def remove(self, name: str) -> None:
         """Remove a host and everything that was in it."""
-        if host.kind == "vm":
-            self.machines.remove(host)
+        if name in self.machines.found():
+            self.machines.remove(name)
         else:
-            self.engine.remove(host, self.lab)
-        ssh.forget_host_keys(self.state, host)
+            self.engine.remove(self.lab, name)
+        shutil.rmtree(self.state.host(name), ignore_errors=True)
 
 
 def connect(lab: Lab, state: State) -> Drivers:
@@ -72,6 +79,4 @@ def connect(lab: Lab, state: State) -> Drivers:
     else:
         write(state.containers_conf, conf)
     engine = Podman(machine.environment(state.containers_conf))
-    return Drivers(
-        lab, state, engine, Machines(lab, state), image.Builder(state, engine, apt.find_mirror()), this.unified_cgroups
-    )
+    return Drivers(lab, state, engine, Machines(lab, state), image.Builder(state, engine), this.unified_cgroups)

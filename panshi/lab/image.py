@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -58,7 +59,6 @@ class Builder:
 
     state: State
     engine: podman.Podman
-    mirror: apt.Mirror
 
     def built(self, images: Iterable[Image]) -> frozenset[str]:
         """Return the names of those images whose current recipe is built."""
@@ -84,7 +84,7 @@ class Builder:
                 self._build_disk(image, scratch, log)
             else:
                 tar = scratch / "root.tar"
-                run(self._mmdebstrap(image, tar), timeout=_BUILD_SECONDS, log=log)
+                self._mmdebstrap(image, tar, log)
                 self.engine.import_image(tar, reference(image))
         except (CommandError, OSError) as error:
             reason = error.reason if isinstance(error, CommandError) else str(error)
@@ -100,30 +100,34 @@ class Builder:
     def _build_disk(self, image: Image, scratch: Path, log: Path) -> None:
         root, result = scratch / "root", scratch / "result"
         result.mkdir()
-        run(self._mmdebstrap(image, root), timeout=_BUILD_SECONDS, log=log)
+        self._mmdebstrap(image, root, log)
         for name in ("vmlinuz", "initrd.img"):
             shutil.copyfile(root / name, result / name)
         disk = str(result / "disk.img")
         run(["mkfs.ext4", "-q", "-L", "root", "-d", str(root), disk, _DISK_SIZE], timeout=300)
         result.replace(disk_directory(self.state, image))
 
-    def _mmdebstrap(self, image: Image, target: Path) -> list[str]:
+    def _mmdebstrap(self, image: Image, target: Path, log: Path) -> None:
+        mirror = apt.find_mirror()
         hooks = [_RECIPES / "common.sh", *(path for path in _recipe_files(image) if path.name == "setup.sh")]
         packages = ",".join((*_BASE_PACKAGES, *image.packages))
-        return [
+        command = [
             "mmdebstrap",
             "--variant=important",
             f"--include={packages}",
             # common.sh does this part: an installed system has its package lists, from which pending fixes can be
             # read without a network, and a recipe may hide apt altogether.
             "--skip=cleanup/apt,cleanup/mmdebstrap",
-            *(f"--aptopt={option}" for option in self.mirror.options),
+            *(f"--aptopt={option}" for option in mirror.options),
             *(() if image.updates else _WITHOUT_UPDATES),
             *(f'--customize-hook={hook} "$1"' for hook in hooks),
             image.suite,
             str(target),
-            *apt.sources(self.mirror, image.suite),
+            *apt.sources(mirror, image.suite),
         ]
+        # Temporary files go where the next build clears them, and not into a /tmp that may be small.
+        environment = {**os.environ, "TMPDIR": str(target.parent)}
+        run(command, timeout=_BUILD_SECONDS, env=environment, log=log)
 
 
 def _recipe_files(image: Image) -> Iterator[Path]:

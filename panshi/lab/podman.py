@@ -55,30 +55,29 @@ class Podman:
                 self._run("rmi", name)
 
     def containers(self, lab: Lab) -> dict[str, Found]:
-        """Return the lab's containers by host name.
+        """Return the containers that the lab made, by host name.
 
         Raises:
             LabError: PS-E2013 if a container that the lab did not make has the name of one of its hosts.
         """
-        names = {container_name(lab, host): host for host in lab.hosts if host.kind == "container"}
+        wanted = {container_name(lab, host.name) for host in lab.hosts if host.kind == "container"}
         found = {}
         for container in self._json("ps", "--all"):
-            for name in container["Names"]:
-                if name not in names:
-                    continue
-                labels = container.get("Labels") or {}
-                if labels.get(_LABEL) != lab.name:
-                    raise LabError(
-                        "PS-E2013",
-                        f"容器名 {name} 已被试验环境之外的容器占用",
-                        f"将该容器改名：podman rename {name} 新名",
-                    )
-                found[names[name].name] = _judge(container["State"], container["Pid"], labels.get(_SPEC_LABEL, ""))
+            labels = container.get("Labels") or {}
+            if labels.get(_LABEL) == lab.name:
+                spec = labels.get(_SPEC_LABEL, "")
+                name = container["Names"][0].removeprefix(container_name(lab, ""))
+                found[name] = _judge(container["State"], container["Pid"], spec)
+            elif taken := wanted.intersection(container["Names"]):
+                name = taken.pop()
+                raise LabError(
+                    "PS-E2013", f"容器名 {name} 已被试验环境之外的容器占用", f"改名：podman rename {name} 新名"
+                )
         return found
 
-    def create(self, host: Host, lab: Lab, image: str, spec: str, seed: Seed) -> None:
+    def create(self, lab: Lab, host: Host, image: str, spec: str, seed: Seed) -> None:
         """Make a container with its identity in it, not started."""
-        name = container_name(lab, host)
+        name = container_name(lab, host.name)
         self._run(
             "create",
             f"--name={name}",
@@ -99,16 +98,16 @@ class Podman:
             self._run("umount", name)
         except (CommandError, OSError):
             # Half a host must not be taken for a whole one by the next run.
-            self.remove(host, lab)
+            self.remove(lab, host.name)
             raise
 
-    def start(self, host: Host, lab: Lab) -> None:
+    def start(self, lab: Lab, name: str) -> None:
         """Start a host's container."""
-        self._run("start", container_name(lab, host))
+        self._run("start", container_name(lab, name))
 
-    def remove(self, host: Host, lab: Lab) -> None:
+    def remove(self, lab: Lab, name: str) -> None:
         """Remove a host's container with its anonymous volumes."""
-        self._run("rm", "--force", "--volumes", "--time=0", container_name(lab, host))
+        self._run("rm", "--force", "--volumes", "--time=0", container_name(lab, name))
 
     def network_interface(self, lab: Lab) -> str | None:
         """Return the name of the lab's bridge, or None if the network is not there.
@@ -143,9 +142,9 @@ class Podman:
         self._run("network", "rm", lab.name)
 
 
-def container_name(lab: Lab, host: Host) -> str:
+def container_name(lab: Lab, host: str) -> str:
     """Return the name of a host's container."""
-    return f"{lab.name}-{host.name}"
+    return f"{lab.name}-{host}"
 
 
 def _judge(state: str, pid: int, spec: str) -> Found:

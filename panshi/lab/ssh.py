@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from threading import Event
 
 from panshi.lab.description import Host, Lab
 from panshi.lab.process import CommandError, run
 from panshi.lab.state import State, write
 
 _PAUSE = 0.5
+_RECORD = "host_keys.pub"
 
 
 def ensure_key(state: State) -> str:
@@ -25,19 +27,19 @@ def record_host_keys(state: State, host: Host, public_keys: Iterable[str]) -> No
     """Keep the public host keys of a new host, for ``write_known_hosts``."""
     directory = state.host(host.name)
     directory.mkdir(mode=0o700, exist_ok=True)
-    write(directory / "host_keys.pub", "".join(f"{key}\n" for key in public_keys))
+    write(directory / _RECORD, "".join(f"{key}\n" for key in public_keys))
 
 
-def forget_host_keys(state: State, host: Host) -> None:
-    """Drop the recorded host keys of a removed host."""
-    (state.host(host.name) / "host_keys.pub").unlink(missing_ok=True)
+def has_host_keys(state: State, name: str) -> bool:
+    """Tell whether the public keys of a host are recorded, which is the last step of making it."""
+    return (state.host(name) / _RECORD).is_file()
 
 
 def write_known_hosts(state: State, lab: Lab) -> None:
     """Write known_hosts from the recorded keys of the lab's hosts."""
     lines = []
     for host in lab.hosts:
-        recorded = state.host(host.name) / "host_keys.pub"
+        recorded = state.host(host.name) / _RECORD
         if recorded.is_file():
             keys = recorded.read_text(encoding="utf-8").splitlines()
             lines += [f"{host.name},{host.address} {key}" for key in keys]
@@ -59,11 +61,10 @@ def answers(state: State, host: Host, timeout: float = 5) -> bool:
     return True
 
 
-def wait(state: State, host: Host, seconds: float) -> bool:
-    """Try to log in until it works or ``seconds`` are over; tell whether it worked."""
+def wait(state: State, host: Host, seconds: float, stop: Event) -> bool:
+    """Try to log in until it works, ``seconds`` are over or ``stop`` is set; tell whether it worked."""
     deadline = time.monotonic() + seconds
     while not answers(state, host):
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or stop.wait(_PAUSE):
             return False
-        time.sleep(_PAUSE)
     return True

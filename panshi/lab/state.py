@@ -56,14 +56,19 @@ class State:
         """Logs of image builds and serial consoles."""
         return self.root / "logs"
 
+    @property
+    def hosts(self) -> Path:
+        """The directories of the hosts."""
+        return self.root / "hosts"
+
     def host(self, name: str) -> Path:
         """Return the directory of one host: its public host keys and, for a VM, its disk and process."""
-        return self.root / "hosts" / name
+        return self.hosts / name
 
     def prepare(self) -> None:
         """Create the directories, readable by their owner only."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for directory in (self.images, self.logs, self.root / "hosts"):
+        for directory in (self.images, self.logs, self.hosts):
             directory.mkdir(mode=0o700, exist_ok=True)
 
     def link(self, inventory: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event, Lock
 
 from panshi.lab import image, ssh
 from panshi.lab.description import Host, Image
@@ -67,7 +67,12 @@ def execute(plan: Plan, specs: dict[str, str], drivers: Drivers, key: str, progr
     ):
         builds = {one.name: builders.submit(run.build, one, plan) for one in plan.builds}
         results = [workers.submit(run.host, one, builds.get(one.host.image.name)) for one in plan.hosts]
-        errors = [error for result in results if (error := result.result())]
+        try:
+            errors = [error for result in results if (error := result.result())]
+        except KeyboardInterrupt:
+            run.stop.set()
+            builders.shutdown(wait=False, cancel_futures=True)
+            raise
     changed = tuple(one.host.name for one in plan.hosts if not one.empty)
     return Outcome(changed, tuple(errors))
 
@@ -81,6 +86,7 @@ class _Run:
     key: str
     progress: Progress
     lock: Lock = field(default_factory=Lock)
+    stop: Event = field(default_factory=Event)
 
     def build(self, one: Image, plan: Plan) -> None:
         for waiting in plan.hosts:
@@ -96,7 +102,7 @@ class _Run:
             self._apply(step)
             self.progress(host.name, "等待 SSH")
             seconds = _SSH_SECONDS[host.kind]
-            if not ssh.wait(self.drivers.state, host, seconds):
+            if not ssh.wait(self.drivers.state, host, seconds, self.stop):
                 raise LabError(
                     "PS-E2008",
                     f"主机 {host.name}（{host.address}）在 {seconds} 秒内没有通过 SSH 应答",
@@ -116,7 +122,7 @@ class _Run:
         host = step.host
         if step.remove:
             self.progress(host.name, "删除旧主机")
-            self.drivers.remove(host)
+            self.drivers.remove(host.name)
         if step.create:
             self.progress(host.name, "创建主机")
             self.drivers.create(host, self.specs[host.name], self.key)

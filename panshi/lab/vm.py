@@ -33,12 +33,10 @@ class Machines:
 
     def found(self) -> dict[str, Found]:
         """Return the virtual machines that are made, by host name."""
-        found = {}
-        for host in self.lab.hosts:
-            spec = self.state.host(host.name) / "spec"
-            if host.kind == "vm" and spec.is_file():
-                found[host.name] = Found(self._pid(host) is not None, spec.read_text(encoding="ascii"))
-        return found
+        return {
+            spec.parent.name: Found(self._pid(spec.parent.name) is not None, spec.read_text(encoding="ascii"))
+            for spec in self.state.hosts.glob("*/spec")
+        }
 
     def create(self, host: Host, image: Path, spec: str, seed: Seed) -> None:
         """Make a machine's disk from an image directory; it counts as made when the file "spec" is there."""
@@ -63,28 +61,28 @@ class Machines:
         pid = int(pid_file.read_text(encoding="ascii"))
         write(self.state.host(host.name) / "process", json.dumps({"pid": pid, "start": _start_time(pid)}))
 
-    def remove(self, host: Host) -> None:
+    def remove(self, name: str) -> None:
         """Stop a machine, and remove its disk and its network interface."""
-        if (pid := self._pid(host)) is not None:
-            self._stop(host, pid)
-        tap = tap_name(host)
+        if (pid := self._pid(name)) is not None:
+            self._stop(name, pid)
+        tap = tap_name(name)
         if Path(f"/sys/class/net/{tap}").exists():
             run(["ip", "link", "delete", tap], timeout=10)
-        shutil.rmtree(self.state.host(host.name))
+        shutil.rmtree(self.state.host(name))
 
-    def _pid(self, host: Host) -> int | None:
+    def _pid(self, name: str) -> int | None:
         """Return the process of a machine if it is still the one that was started here."""
-        record = self.state.host(host.name) / "process"
+        record = self.state.host(name) / "process"
         if not record.is_file():
             return None
         process = json.loads(record.read_text(encoding="ascii"))
         pid = int(process["pid"])
         return pid if _start_time(pid) == process["start"] else None
 
-    def _stop(self, host: Host, pid: int) -> None:
+    def _stop(self, name: str, pid: int) -> None:
         os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
-        while self._pid(host) is not None:
+        while self._pid(name) is not None:
             if time.monotonic() > deadline:
                 os.kill(pid, signal.SIGKILL)
             time.sleep(0.1)
@@ -99,7 +97,7 @@ class Machines:
                 ["ip", "address", "add", f"{self.lab.gateway}/{self.lab.subnet.prefixlen}", "dev", bridge],
                 ["ip", "link", "set", bridge, "up"],
             ]
-        tap = tap_name(host)
+        tap = tap_name(host.name)
         if not (links / tap).exists():
             commands.append(["ip", "tuntap", "add", "dev", tap, "mode", "tap"])
         commands.append(["ip", "link", "set", tap, "master", bridge, "up"])
@@ -117,7 +115,7 @@ class Machines:
             *("-kernel", str(directory / "vmlinuz"), "-initrd", str(directory / "initrd.img")),
             *("-append", _KERNEL_ARGUMENTS),
             *("-drive", f"file={_escape(directory / 'disk.img')},format=raw,if=virtio"),
-            *("-netdev", f"tap,id=lab,ifname={tap_name(host)},script=no,downscript=no"),
+            *("-netdev", f"tap,id=lab,ifname={tap_name(host.name)},script=no,downscript=no"),
             *("-device", f"virtio-net-pci,netdev=lab,mac={mac},romfile="),
             *("-netdev", "user,id=out", "-device", "virtio-net-pci,netdev=out,romfile="),
             *("-device", "virtio-rng-pci"),
@@ -126,9 +124,9 @@ class Machines:
         ]
 
 
-def tap_name(host: Host) -> str:
+def tap_name(host: str) -> str:
     """Return the name of a machine's network interface on this machine."""
-    return f"panshi-{host.name}"
+    return f"panshi-{host}"
 
 
 def _escape(path: Path) -> str:
