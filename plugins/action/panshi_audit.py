@@ -39,6 +39,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, variables)
         _, arguments = self.validate_argument_spec(
             {
+                "inventory": {"type": "path"},
                 "level": {"type": "int", "choices": [2, 3], "default": 3},
                 "profile": {"type": "str", "default": ""},
                 "controls": {"type": "list", "elements": "str", "default": []},
@@ -58,9 +59,9 @@ class ActionModule(ActionBase):
 
 
 def _command(arguments: dict[str, Any], variables: dict[str, Any]) -> list[str]:
-    sources = variables.get("ansible_inventory_sources") or []
+    sources = [arguments["inventory"]] if arguments["inventory"] else variables.get("ansible_inventory_sources") or []
     if len(sources) != 1:
-        raise AnsibleActionFail("一次审计只针对一个环境：请只给一个 -i")
+        raise AnsibleActionFail("一次审计只针对一个环境：请只给一个 -i，或用参数 inventory 指明")
     command = [sys.executable, "-m", "panshi", "audit", "--json", "--inventory", sources[0]]
     command += ["--limit", ",".join(variables["ansible_play_hosts_all"])]
     for name in ("level", "records", "forks", "timeout"):

@@ -10,6 +10,10 @@ description:
   - Runs C(panshi audit) once on the controller for every host of the play and keeps its record.
   - Connection and privileges are those of the inventory; nothing is changed on any host.
 options:
+  inventory:
+    description:
+      - Inventory of the estate. The play's own when empty; needed only under a runner that adds inventories, such as Molecule.
+    type: path
   level:
     description: Level of classified protection; not used when O(profile) is given.
     type: int
