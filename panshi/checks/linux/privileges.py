@@ -216,7 +216,7 @@ def _only_master(process: Process, services: Iterable[Process], masters: set[str
 
 def _processes(facts: Facts) -> list[Process]:
     rows = (line.split("\t") for line in facts.out("proc.list").splitlines())
-    return [Process(r[0], int(r[2]), int(r[3]), int(r[4]), {*r[5:8]} - {""}) for r in rows if len(r) >= 8]
+    return [Process(r[0], int(r[2]), int(r[3]), int(r[4]), {*r[5:8]} - {""}) for r in rows if len(r) >= 7]
 
 
 @check("linux-services-nonroot")
