@@ -16,15 +16,21 @@ from rich.console import Console
 from panshi.collect.client import Limits
 from panshi.controls.cli import app as controls_app
 from panshi.errors import PanshiError
-from panshi.job import EXIT_BAD_INPUT, EXIT_CLEAN, EXIT_FINDINGS, Request, prepare, run, summary
+from panshi.job import EXIT_BAD_INPUT, EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNREAD, Request, prepare, run, summary
 from panshi.lab.cli import app as lab_app
 from panshi.progress import Progress, show_error, show_result
+from panshi.report.cli import app as report_app
+from panshi.report.write import write_reports
 
 app = typer.Typer(
-    help="磐石：面向等保三级与日常运维的只读审计与自动化", no_args_is_help=True, pretty_exceptions_enable=False
+    help="磐石：面向等保三级与日常运维的只读审计与自动化",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 app.add_typer(lab_app, name="lab")
 app.add_typer(controls_app, name="controls")
+app.add_typer(report_app)
 
 _AUDIT = "审计范围"
 _BOUNDS = "资源上限"
@@ -75,16 +81,22 @@ def audit(
     with Progress(prepared.estate.hosts, console) as progress:
         result = run(prepared, progress)
     show_result(result, console)
-    if report:
-        _report(result.path)
+    reported = not report or _report(result.path, console)
     if as_json:
         typer.echo(json.dumps(summary(result), ensure_ascii=False))
-    accepted = accept_findings and result.exit == EXIT_FINDINGS
-    raise typer.Exit(EXIT_CLEAN if accepted else result.exit)
+    status = EXIT_CLEAN if accept_findings and result.exit == EXIT_FINDINGS else result.exit
+    raise typer.Exit(status if reported else EXIT_UNREAD)
 
 
-def _report(path: Path) -> None:
-    """Write the report of a run."""
+def _report(path: Path, console: Console) -> bool:
+    """Write the reports of a finished run; a failure costs the report, never the run."""
+    try:
+        for file in write_reports(path):
+            console.print(f"报告：{file}", markup=False, highlight=False, soft_wrap=True)
+    except PanshiError as error:
+        show_error(console, error)
+        return False
+    return True
 
 
 def guarded(command: Callable[[], object]) -> int:

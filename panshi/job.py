@@ -123,7 +123,7 @@ def prepare(request: Request) -> Prepared:
     waivers = {f"W{number}": waiver for number, waiver in enumerate(loaded, start=1)}
     today = dt.date.today()
     expired = tuple(
-        f"豁免 {key}（{waiver.selector}，责任人 {waiver.owner}）已于 {waiver.expires} 到期，对应的发现按不符合计"
+        f"[PS-E1106] 豁免 {key}（{waiver.selector}，{waiver.owner}）已于 {waiver.expires} 到期，对应的发现照常计入"
         for key, waiver in waivers.items()
         if waiver.expired(today)
     )
