@@ -139,13 +139,13 @@ def lockout(facts: Facts, service: str, root: bool = False) -> Lockout:
         return pam.walk(rules, pam.answer_for(pam.Scene(right, root), present, special))
 
     wrong, right, locked = attempt(False, False), attempt(True, False), attempt(True, True)
-    counting = [rule for rule in wrong.ran(FAILLOCK, *TALLY) if rule.module != FAILLOCK or "authfail" in rule.args]
+    counting = [rule for rule, _ in wrong.steps if rule in known and (rule.module in TALLY or "authfail" in rule.args)]
     binding = [
         rule for rule, code in locked.steps if rule in known and code == "auth_err" and "authfail" not in rule.args
     ]
     problem = _problem(rules, present, wrong, right, locked, bool(counting), bool(binding))
     chosen = min(binding or counting or list(known), key=lambda rule: known[rule].deny or 1 << 16, default=None)
-    if chosen is None or chosen not in known:
+    if chosen is None:
         return Lockout(service, problem)
     reset = chosen.module in TALLY or any("authsucc" in r.args for r in right.ran(FAILLOCK))
     return Lockout(service, problem, known[chosen], reset or _account_reached(facts, service, present), chosen.place)

@@ -27,7 +27,7 @@ _OTHER_KEYS = frozenset(
     ("maxrepeat", "maxclassrepeat", "maxsequence", "gecoscheck", "usersubstr", "retry", "badwords", "dictpath")
 )
 _FLAGS = frozenset(("enforce_for_root", "local_users_only"))
-_SHORTEST = 6  # libpwquality raises a smaller minlen to this
+_SHORTEST = 6  # libpwquality raises a smaller minlen to this; cracklib's own limit is the same (pam_cracklib(8))
 # pam_unix(8); the module takes the last one given.
 _HASHES = ("md5", "bigcrypt", "sha256", "sha512", "blowfish", "gost_yescrypt", "yescrypt", "sm3")
 _PASSWDQC_MIN = "disabled,24,11,8,7"  # pam_passwdqc(8): one class, two classes, passphrase, three, four classes
@@ -134,22 +134,37 @@ def _set(values: dict[str, int], name: str, value: str) -> bool:
     return True
 
 
-def _by_credits(values: dict[str, int]) -> tuple[int, int, str]:
-    """Return shortest length, least classes and an explanation: a positive credit shortens, a negative one demands."""
-    bonus = sum(max(0, values[name]) for name in CREDITS)
-    demanded = [name for name in CREDITS if values[name] < 0]
-    # every demanded character takes a place of its own, so the demand also sets a least length
-    shortest = max(values["minlen"] - bonus, sum(-values[name] for name in demanded), 1)
+def shortest(values: dict[str, int]) -> int:
+    """Return the length of the shortest password that libpwquality's length and class rules let pass.
+
+    A positive credit makes up for one missing character per character of its class, up to the credit; a negative one
+    demands that many characters of its class, which earn nothing.
+    """
+    demanded = sum(-values[name] for name in CREDITS if values[name] < 0)
+    bonus = sum(values[name] for name in CREDITS if values[name] > 0)
+    demanding = sum(values[name] < 0 for name in CREDITS)
+    earning = sum(values[name] > 0 for name in CREDITS)
+    further = max(0, values["minclass"] - demanding)
+    idle = max(0, further - earning)
+    length = max(1, demanded + further)
+    while length + min(bonus, length - demanded - idle) < values["minlen"]:
+        length += 1
+    return length
+
+
+def _by_credits(values: dict[str, int], dictionary: bool) -> tuple[int, int, str]:
+    """Return shortest length, least number of classes, and the settings behind them."""
     words = [f"minlen={values['minlen']}", f"minclass={values['minclass']}"]
     words += [f"{name}={values[name]}" for name in CREDITS if values[name]]
-    return shortest, max(values["minclass"], len(demanded)), " ".join(words)
+    least = max(shortest(values), _SHORTEST if dictionary else 1)
+    return least, max(values["minclass"], sum(values[name] < 0 for name in CREDITS)), " ".join(words)
 
 
 def _pwquality(facts: Facts, rule: pam.Rule) -> Quality | None:
     values, sources = quality_settings(facts, rule)
     if not values["enforcing"]:
         return None
-    length, classes, detail = _by_credits(values)
+    length, classes, detail = _by_credits(values, bool(values["dictcheck"]))
     return Quality(
         min_length=length,
         classes=classes,
@@ -171,7 +186,7 @@ def _cracklib(facts: Facts, rule: pam.Rule) -> Quality:
         if name in values and re.fullmatch(r"-?\d+", value):
             values[name] = int(value)
     values["minlen"] = max(values["minlen"], _SHORTEST)
-    length, classes, detail = _by_credits(values)
+    length, classes, detail = _by_credits(values, True)
     return Quality(
         min_length=length,
         classes=classes,

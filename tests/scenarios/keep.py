@@ -12,12 +12,33 @@ from fnmatch import fnmatchcase
 from record import HOSTS, compressed
 
 # What the checks of 8.1.4.1 a) and b) look at.
-IDENTITY = (
-    "host.* sshd.* pam.modules account.* shell.* systemd.* grub.password fs.scan pkg.dpkg pkg.rpm"
-    " file:/etc/pam.d/* file:/etc/security/* file:/etc/login.defs file:/etc/passwd file:/etc/group file:/etc/ssh/*"
-    " file:/etc/profile* file:/etc/bash* file:/etc/csh* file:/etc/zsh/* file:/etc/dconf/* file:/etc/lightdm/*"
-    " file:/etc/gdm* file:/etc/systemd/system/* file:/usr/lib/systemd/system/*"
-).split()
+IDENTITY = [
+    "host.*",
+    "sshd.*",
+    "pam.modules",
+    "account.*",
+    "shell.*",
+    "systemd.*",
+    "grub.password",
+    "fs.scan",
+    "pkg.dpkg",
+    "pkg.rpm",
+    "file:/etc/pam.d/*",
+    "file:/etc/security/*",
+    "file:/etc/login.defs",
+    "file:/etc/passwd",
+    "file:/etc/group",
+    "file:/etc/ssh/*",
+    "file:/etc/profile*",
+    "file:/etc/bash*",
+    "file:/etc/csh*",
+    "file:/etc/zsh/*",
+    "file:/etc/dconf/*",
+    "file:/etc/lightdm/*",
+    "file:/etc/gdm*",
+    "file:/etc/systemd/system/*",
+    "file:/usr/lib/systemd/system/*",
+]
 
 
 def main(name: str, patterns: list[str]) -> None:

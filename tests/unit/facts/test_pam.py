@@ -87,7 +87,7 @@ def real_grants(folder: Path) -> bool:
 
 
 ACTIONS = st.one_of(st.sampled_from(("ignore", "bad", "die", "ok", "done", "reset")), st.integers(1, 3).map(str))
-BRACKETS = st.fixed_dictionaries({"default": ACTIONS}, optional={code: ACTIONS for code in CODES}).map(
+BRACKETS = st.fixed_dictionaries({"default": ACTIONS}, optional=dict.fromkeys(CODES, ACTIONS)).map(
     lambda pairs: "[" + " ".join(f"{code}={action}" for code, action in pairs.items()) + "]"
 )
 MODULE = st.builds(
