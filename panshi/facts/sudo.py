@@ -254,7 +254,12 @@ def _split(text: str, mark: str) -> list[str]:
 
 
 def _members(text: str) -> list[str]:
-    return [re.sub(r"^!\s+", "!", part).strip('"') for part in _split(text, ",") if part]
+    parts = [re.sub(r"^!\s+", "!", part) for part in _split(text, ",") if part]
+    return [part.strip('"') if part.startswith('"') else part for part in parts]
+
+
+def _unescaped(members: Iterable[str]) -> tuple[str, ...]:
+    return tuple(re.sub(r"\\(.)", r"\1", member) for member in members)
 
 
 def _build(lines: list[tuple[str, int, str]]) -> Sudoers:
@@ -289,7 +294,7 @@ def _default(text: str, scope: str, path: str, line: int) -> Iterator[Default]:
 
 def _grants(policy: _Policy, path: str, line: int, text: str) -> Iterator[Grant]:
     users_text, hosts_text = _users_and_hosts(text)
-    users = _resolve(policy.aliases["User"], _members(users_text))
+    users = _unescaped(_resolve(policy.aliases["User"], _members(users_text)))
     for section in _sections(hosts_text):
         host_list, _, specs = section.partition("=")
         hosts = _resolve(policy.aliases["Host"], _members(host_list))
@@ -308,8 +313,8 @@ def _grants(policy: _Policy, path: str, line: int, text: str) -> Iterator[Grant]
                 nopasswd = {"NOPASSWD": True, "PASSWD": False}.get(tag[1], nopasswd)
                 noexec = {"NOEXEC": True, "EXEC": False}.get(tag[1], noexec)
                 rest = rest[tag.end() :]
-            for command in _resolve(policy.aliases["Cmnd"], _members(_DIGEST.sub("", rest, count=1))):
-                yield Grant(tuple(users), tuple(hosts), runas, command, nopasswd, noexec, path, line)
+            for command in _unescaped(_resolve(policy.aliases["Cmnd"], _members(_DIGEST.sub("", rest, count=1)))):
+                yield Grant(users, tuple(hosts), runas, command, nopasswd, noexec, path, line)
 
 
 def _users_and_hosts(text: str) -> tuple[str, str]:

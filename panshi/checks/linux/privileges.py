@@ -23,7 +23,7 @@ def _root_equivalent(command: str, programs: Iterable[str]) -> bool:
     if command == "ALL":
         return True
     path, _, arguments = command.partition(" ")
-    if command.startswith("!") or arguments.strip() not in ("", "*", "-", "root", "- root", "-l", "-i"):
+    if command.startswith("!") or arguments.strip() not in ("", '""', "*", "-", "root", "- root", "-l", "-i"):
         return False
     directory, _, name = path.rpartition("/")
     if not name:  # sudoers(5): a path that ends in a slash stands for every program of the directory

@@ -51,7 +51,7 @@ def test_aliases_nest_negate_and_may_follow_their_use() -> None:
     )
     assert {g.users for g in policy.grants} == {("alice", "carol", "%dba", "!bob")}
     assert [g.command for g in policy.grants] == [
-        "/usr/bin/systemctl restart app\\:web",
+        "/usr/bin/systemctl restart app:web",
         "/usr/bin/journalctl",
         "!/bin/sh",
         "!/bin/bash",
@@ -81,10 +81,11 @@ def test_options_digests_and_quoted_names() -> None:
         '"%domain users", dom\\\\carl ALL = (root) CWD=/tmp TIMEOUT=5m NOPASSWD: /bin/ls a\\,b, '
         "sha256:AAAA= /bin/x\n%my\\ group ALL = (:adm) ALL\nx ALL = () ALL\n"
     )
-    assert policy.grants[0].users == ("%domain users", "dom\\\\carl")
-    assert policy.grants[0].command == "/bin/ls a\\,b" and policy.grants[0].nopasswd
+    assert policy.grants[0].users == ("%domain users", "dom\\carl")
+    assert policy.grants[0].command == "/bin/ls a,b" and policy.grants[0].nopasswd
     assert policy.grants[1].command == "/bin/x"
     assert [g.runas for g in policy.grants[2:]] == [(), ()]
+    assert policy.grants[2].users == ("%my group",)
     assert full_grants(policy, "h") == []
 
 
@@ -147,3 +148,55 @@ def test_includes_follow_order_and_skip_dotted_names() -> None:
 
 def test_a_line_that_is_no_rule_is_reported() -> None:
     assert parse("this is nothing\n").broken == ("/etc/sudoers 第 1 行",)
+
+
+# What sudo's own parser (cvtsudoers -f csv -e, sudo 1.9.13p3) makes of the same text: users | hosts | run as |
+# password, exec | commands.
+TRICKY = r"""
+Runas_Alias DBA = mysql, postgres : OP = root, operator
+Host_Alias WEB = web1, web2, 192.0.2.0/24 : ALLBUT = ALL, !db1
+User_Alias ADMINS = alice, bob, %ops, \
+    !carol
+Cmnd_Alias SHELLS = /bin/sh, /bin/bash : SVC = /usr/bin/systemctl restart app\:web, \
+    /usr/bin/journalctl -u app, !SHELLS
+ADMINS WEB = (OP) NOPASSWD: SVC, PASSWD: /usr/bin/id, (DBA) /usr/bin/mysql : db1 = /usr/bin/whoami
+dave, #1001 ALL = (DBA:adm) NOEXEC: NOPASSWD: ALL, EXEC: /bin/ls, sudoedit /etc/app.conf
+"%domain users", dom\\carl ALLBUT = NOPASSWD:ALL
+%#1002 ALL = /bin/cat /etc/a\,b, /bin/cat "", (root) CWD=/tmp TIMEOUT=5m NOPASSWD: /usr/bin/env
+erin ALL,!web1=(ALL,!root) ALL
+gina ALL = (root) /bin/kill # trailing comment
+henry web1=(root)ALL:web2=NOPASSWD:/bin/a,/bin/b
+ivan ALL = (root) NOPASSWD:SETENV: /bin/x A=b, /bin/y --opt=1
+"""
+CVTSUDOERS = r"""
+alice,bob,%ops,!carol | web1,web2,192.0.2.0/24 | root,operator | free | /usr/bin/systemctl restart app:web
+alice,bob,%ops,!carol | web1,web2,192.0.2.0/24 | root,operator | free | /usr/bin/journalctl -u app
+alice,bob,%ops,!carol | web1,web2,192.0.2.0/24 | root,operator | free | !/bin/sh
+alice,bob,%ops,!carol | web1,web2,192.0.2.0/24 | root,operator | free | !/bin/bash
+alice,bob,%ops,!carol | web1,web2,192.0.2.0/24 | root,operator | asks | /usr/bin/id
+alice,bob,%ops,!carol | web1,web2,192.0.2.0/24 | mysql,postgres | asks | /usr/bin/mysql
+alice,bob,%ops,!carol | db1 | root | asks | /usr/bin/whoami
+dave,#1001 | ALL | mysql,postgres | free noexec | ALL
+dave,#1001 | ALL | mysql,postgres | free | /bin/ls
+dave,#1001 | ALL | mysql,postgres | free | sudoedit /etc/app.conf
+%domain users,dom\carl | ALL,!db1 | root | free | ALL
+%#1002 | ALL | root | asks | /bin/cat /etc/a,b
+%#1002 | ALL | root | asks | /bin/cat ""
+%#1002 | ALL | root | free | /usr/bin/env
+erin | ALL,!web1 | ALL,!root | asks | ALL
+gina | ALL | root | asks | /bin/kill
+henry | web1 | root | asks | ALL
+henry | web2 | root | free | /bin/a
+henry | web2 | root | free | /bin/b
+ivan | ALL | root | free | /bin/x A=b
+ivan | ALL | root | free | /bin/y --opt=1
+"""
+
+
+def test_parsed_like_sudo_itself() -> None:
+    def row(grant: Grant) -> str:
+        tags = ("free" if grant.nopasswd else "asks") + (" noexec" if grant.noexec else "")
+        names = (",".join(part) for part in (grant.users, grant.hosts, grant.runas))
+        return " | ".join([*names, tags, grant.command])
+
+    assert [row(grant) for grant in parse(TRICKY).grants] == CVTSUDOERS.strip().splitlines()
