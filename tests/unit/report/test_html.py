@@ -92,7 +92,10 @@ def test_policy_admits_only_the_script_of_the_report(tmp_path: Path) -> None:
 
 def test_same_record_gives_the_same_page(tmp_path: Path) -> None:
     run = run_of(tmp_path, mixed(), facts=FACTS)
-    assert html.render(build(run)) == html.render(build(read_run(run.path)))
+    page = html.render(build(run))
+    assert page == html.render(build(read_run(run.path)))
+    packed = re.findall(r'data-gz="([^"]*)"', page)
+    assert [base64.b64decode(raw)[4:8] for raw in packed] == [bytes(4)] * 2, "no time of writing in the gzip headers"
 
 
 def test_every_row_is_in_the_drill_down_and_every_link_has_its_place(tmp_path: Path) -> None:
