@@ -103,7 +103,7 @@ def pw_usercheck(facts: Facts, params: Params) -> Verdict:
         return failed("；".join(missing), qualities[0].place)
     dictionary = "cracklib-runtime" if facts.family == "debian" else "cracklib-dicts"
     if qualities[0].needs_dictionary and dictionary not in packages.installed(facts):
-        return partial("已启用字典检查，但没有字典", f"软件包 {dictionary} 未安装：读不到字典时改口令会失败，管理员往往因此关掉检查")
+        return partial("已启用字典检查，但没有字典", f"软件包 {dictionary} 未安装，读不到字典时改口令会失败")
     best = _strictest(qualities, lambda q: q.difok)
     observed = f"拒绝用户名和字典词，新旧口令至少 {best.difok} 个字符不同"
     if not params.accepts("password_min_changed", best.difok):
