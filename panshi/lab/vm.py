@@ -135,10 +135,12 @@ def _escape(path: Path) -> str:
 
 
 def _start_time(pid: int) -> str | None:
-    """Return when a process started, in clock ticks after boot with the boot's id, or None if there is no such one."""
+    """Return the boot's id and when in it a process started, in clock ticks; None if it is gone or only a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
+        return None
+    if fields[0] == "Z":
         return None
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return f"{boot}/{fields[19]}"  # starttime is field 22 of proc(5); the first two are cut off

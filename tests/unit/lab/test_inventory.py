@@ -1,0 +1,47 @@
+"""The inventory and the ssh configuration follow from the description alone."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import yaml
+
+from panshi.lab.description import Lab, load
+from panshi.lab.inventory import render_inventory, render_ssh_config
+from panshi.lab.state import State
+
+INVENTORY = Path(__file__).parents[3] / "inventories" / "lab"
+
+
+def test_the_committed_inventory_is_what_the_description_gives() -> None:
+    rendered = render_inventory(load(INVENTORY / "lab.yml"))
+    assert (INVENTORY / "hosts.yml").read_text(encoding="utf-8") == rendered
+
+
+def test_groups_follow_from_kind_and_emulation(lab: Lab) -> None:
+    children = yaml.safe_load(render_inventory(lab))["all"]["children"]
+    assert {name: set(group["hosts"]) for name, group in children.items()} == {
+        "linux": {"web", "emu", "kernel"},
+        "debian": {"web", "kernel"},
+        "rpm": {"emu"},
+        "container": {"web", "emu"},
+        "vm": {"kernel"},
+        "emulated": {"emu"},
+    }
+
+
+def test_the_host_key_check_stays_on_and_no_machine_path_is_written(lab: Lab) -> None:
+    text = render_inventory(lab)
+    variables = yaml.safe_load(text)["all"]["vars"]
+    arguments = shlex.split(variables["ansible_ssh_common_args"])
+    assert "StrictHostKeyChecking=yes" in arguments
+    assert 'UserKnownHostsFile="{{ inventory_dir }}/.state/known_hosts"' in arguments
+    assert str(Path.home()) not in text
+
+
+def test_the_ssh_configuration_names_every_host_and_the_lab_key(lab: Lab) -> None:
+    text = render_ssh_config(lab, State(Path("/a b/lab")))
+    assert "Host web\n    HostName 192.0.2.11\n" in text
+    assert '    IdentityFile "/a b/lab/id_ed25519"\n' in text
+    assert "    StrictHostKeyChecking yes\n" in text
