@@ -99,6 +99,14 @@ def _report(path: Path, console: Console) -> bool:
     return True
 
 
+class Interrupted(BaseException):
+    """The operator or the system ends the program. No KeyboardInterrupt: the command line library swallows that."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def guarded(command: Callable[[], object]) -> int:
     """Run a command so that whatever goes wrong is one line with a code; return the exit status.
 
@@ -106,19 +114,19 @@ def guarded(command: Callable[[], object]) -> int:
         command: ends by SystemExit, by an error, or by returning.
     """
     errors = Console(stderr=True)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         command()
     except PanshiError as error:
         show_error(errors, error)
         return EXIT_BAD_INPUT
-    except KeyboardInterrupt as interrupt:
-        number = int(interrupt.args[0]) if interrupt.args else int(signal.SIGINT)
+    except Interrupted as interrupted:
         show_error(
             errors,
             PanshiError("PS-E9003", "作业被中断，已完成的部分保留在记录中", "重新运行作业；未完成的记录可照常查看"),
         )
-        return 128 + number
+        return 128 + interrupted.number
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else EXIT_BAD_INPUT
     except Exception as error:  # noqa: BLE001 - the last line of defence: one line for the operator, the rest on request
@@ -133,7 +141,7 @@ def guarded(command: Callable[[], object]) -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt(number)
+    raise Interrupted(number)
 
 
 def main() -> None:

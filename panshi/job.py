@@ -140,7 +140,7 @@ def run(prepared: Prepared, listener: Listener = lambda _: None) -> Result:
 
     Raises:
         PanshiError: PS-E4xxx when the record cannot be written. What was written before stays valid.
-        KeyboardInterrupt: passed on; the record stays without its last line and is reported as incomplete.
+        BaseException: an interruption is passed on; the record stays without its last line, that is incomplete.
     """
     began = time.monotonic()
     request, estate = prepared.request, prepared.estate

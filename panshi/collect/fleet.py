@@ -182,7 +182,7 @@ class Transfer:
             return
 
     def _privileged(self) -> bool:
-        """Answer sudo's first prompt; a second one means a wrong password, and guessing on would lock the account."""
+        """Answer sudo's first prompt; a second one means a wrong password, and trying on would lock the account."""
         answered = False
         while True:
             self._heard.wait()

@@ -76,6 +76,15 @@ class Target:
         """Run a script as root inside, not through sshd."""
         return podman("exec", self.container, "sh", "-c", script)
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let nothing inside run: connections are taken by the kernel and never answered."""
+        podman("pause", self.container)
+        try:
+            yield
+        finally:
+            podman("unpause", self.container)
+
 
 @dataclass(frozen=True)
 class Targets:

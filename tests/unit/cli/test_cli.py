@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from panshi.cli import app, guarded
+from panshi.cli import Interrupted, app, guarded
 from panshi.errors import PanshiError
 
 
 @pytest.fixture(autouse=True)
 def keep_signal_handler() -> object:
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def raising(error: BaseException) -> int:
@@ -31,8 +34,8 @@ def raising(error: BaseException) -> int:
     [
         (PanshiError("PS-E1001", "没有找到清单 x", "检查路径"), 2, "[PS-E1001] 没有找到清单 x；处理：检查路径"),
         (RuntimeError("odd\nthing"), 2, "[PS-E9002] 内部错误 RuntimeError: odd thing（test_cli.py:"),
-        (KeyboardInterrupt(), 130, "[PS-E9003] 作业被中断"),
-        (KeyboardInterrupt(15), 143, "[PS-E9003] 作业被中断"),
+        (Interrupted(signal.SIGINT), 130, "[PS-E9003] 作业被中断"),
+        (Interrupted(signal.SIGTERM), 143, "[PS-E9003] 作业被中断"),
     ],
 )
 def test_parsed_every_failure_is_one_line(
@@ -47,6 +50,11 @@ def test_parsed_every_failure_is_one_line(
 @pytest.mark.parametrize(("code", "status"), [(0, 0), (1, 1), (3, 3), ("text", 2)])
 def test_parsed_exit_status_is_passed_on(code: object, status: int) -> None:
     assert raising(SystemExit(code)) == status
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_real_signal_ends_the_command_with_its_status(number: int) -> None:
+    assert guarded(lambda: os.kill(os.getpid(), number) or time.sleep(5)) == 128 + number
 
 
 def test_parsed_help_lists_the_jobs() -> None:
