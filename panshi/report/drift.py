@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -43,15 +44,22 @@ class Drift:
     same: int = 0
 
     @property
+    def moved(self) -> dict[str, tuple[Change, ...]]:
+        """Chinese title → rows of both runs whose status changed."""
+        return {"恶化": self.worsened, "改善": self.improved, "其他状态变化": self.other}
+
+    @property
+    def scope(self) -> dict[str, Counter[str]]:
+        """Chinese title → rows by host that only one run has, because hosts, checks or the selection differ."""
+        return {
+            "新增检查行": Counter(change.row.host for change in self.new),
+            "消失检查行": Counter(change.row.host for change in self.gone),
+        }
+
+    @property
     def groups(self) -> dict[str, tuple[Change, ...]]:
         """Chinese title → changes."""
-        return {
-            "恶化": self.worsened,
-            "改善": self.improved,
-            "其他状态变化": self.other,
-            "新增检查行": self.new,
-            "消失检查行": self.gone,
-        }
+        return {**self.moved, "新增检查行": self.new, "消失检查行": self.gone}
 
 
 def compare(before: Iterable[VerdictRow], after: Iterable[VerdictRow]) -> Drift:

@@ -99,7 +99,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The same failure of one check on one or more hosts."""
+    """The same failure of one check on one or more hosts; ``reason`` has a line per reason when they differ."""
 
     check: str
     title: str
@@ -131,14 +131,14 @@ class Clause:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """The clause's failing, partial and waived rows, equal ones of several hosts taken together."""
-        groups: dict[tuple[str, str, Status, str, str, str], list[str]] = {}
+        groups: dict[tuple[str, str, Status, str, str], dict[str, list[str]]] = {}
         for cell in self.cells:
             for row in cell.rows:
                 if row.status in (Status.FAIL, Status.PARTIAL, Status.WAIVED):
-                    key = (row.check, row.title, row.status, row.observed, row.expected, row.reason)
-                    groups.setdefault(key, []).append(row.host)
+                    key = (row.check, row.title, row.status, row.observed, row.expected)
+                    groups.setdefault(key, {}).setdefault(row.reason, []).append(row.host)
         first = {key[0]: place for place, key in reversed(list(enumerate(groups)))}
-        return tuple(Finding(*key, tuple(groups[key])) for key in sorted(groups, key=lambda key: first[key[0]]))
+        return tuple(_finding(key, groups[key]) for key in sorted(groups, key=lambda key: first[key[0]]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +359,15 @@ def clause_cell(control: str, host: str, rows: Iterable[VerdictRow]) -> Cell | N
     errors = applicable.count(Status.ERROR)
     waived = sum(row.status is Status.WAIVED for row in scored)
     return Cell(control, host, result, rows, passes, pending, errors, waived)
+
+
+def _finding(key: tuple[str, str, Status, str, str], reasons: Mapping[str, Sequence[str]]) -> Finding:
+    hosts = tuple(host for names in reasons.values() for host in names)
+    lines = [
+        f"{reason}（{'、'.join(names[:3])}{f' 等 {len(names)} 台' if len(names) > 3 else ''}）"
+        for reason, names in reasons.items()
+    ]
+    return Finding(*key, next(iter(reasons)) if len(lines) == 1 else "\n".join(lines), hosts)
 
 
 def _effective(row: VerdictRow) -> Status:

@@ -37,4 +37,5 @@ def test_new_gone_and_same_rows() -> None:
     )
     assert [(c.row.host, c.text) for c in drift.new] == [("web2", "无 → 不符合")]
     assert [(c.row.host, c.text) for c in drift.gone] == [("web1", "不符合 → 无")]
+    assert drift.scope == {"新增检查行": {"web2": 1}, "消失检查行": {"web1": 1}}
     assert drift.same == 1 and not drift.worsened and not drift.improved

@@ -100,12 +100,13 @@ def test_figures_of_a_small_run(tmp_path: Path) -> None:
 
 
 def test_same_failure_of_several_hosts_is_one_finding(tmp_path: Path) -> None:
-    rows = [row("pw-length", "fail", host) for host in ("web1", "web2")]
-    rows += [row("pw-length", "fail", "web3", observed="别的现状")]
+    rows = [row("pw-length", "fail", host, reason="第 5 行") for host in ("web1", "web2")]
+    rows += [row("pw-length", "fail", "web3", reason="第 9 行")]
+    rows += [row("pw-length", "fail", "web4", observed="别的现状")]
     (clause,) = build(run_of(tmp_path, rows)).clauses
-    assert [(f.observed, f.hosts) for f in clause.findings] == [
-        ("pw-length 现状", ("web1", "web2")),
-        ("别的现状", ("web3",)),
+    assert [(f.observed, f.hosts, f.reason) for f in clause.findings] == [
+        ("pw-length 现状", ("web1", "web2", "web3"), "第 5 行（web1、web2）\n第 9 行（web3）"),
+        ("别的现状", ("web4",), "pw-length 理由"),
     ]
 
 
