@@ -10,7 +10,7 @@ from panshi.record import VerdictRow
 
 # One answer of a command rarely needs more to be judged by a person; the record keeps all of it.
 ITEM_LIMIT = 6_000
-# Keeps a report of 100 hosts below some ten megabytes (tests/unit/report/test_size.py measures it).
+# Keeps a report of 100 hosts below some ten megabytes (tests/unit/report/test_html.py measures it).
 HOST_LIMIT = 240_000
 
 
