@@ -71,7 +71,6 @@ class Facts:
         self.items: dict[str, Item] = {key: Item(id=key, **value) for key, value in document["items"].items()}
         self._globs: list[str] = list(document.get("globs", []))
         self._trace: list[str] | None = None
-        self._memo: dict[str, Any] = {}
 
     @contextmanager
     def trace(self) -> Iterator[list[str]]:
