@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import combinations
 
 from panshi.checks.registry import check
 from panshi.controls.params import Params
@@ -16,6 +17,7 @@ from panshi.verdict import Verdict, failed, judge, not_applicable, partial, pass
 # sudo's release notes: use_pty became the default with 1.9.14 (2023); timestamp_timeout is 5 minutes by default.
 _USE_PTY_DEFAULT_SINCE = "1.9.14"
 _TIMEOUT_DEFAULT = "5"
+_ROLES = {"系统": "role_system", "安全": "role_security", "审计": "role_audit"}
 
 
 def _root_equivalent(command: str, programs: Iterable[str]) -> bool:
@@ -53,7 +55,7 @@ def sudo_restricted(facts: Facts, params: Params) -> Verdict:
     wrong: list[tuple[str, str]] = []
     fine: list[str] = []
     for grant in _powerful(policy, _hostname(facts), params.value("sudo_root_equivalents")):
-        free = grant.nopasswd or _no_authentication(policy, grant)
+        free = grant.nopasswd or _no_authentication(policy)
         for subject in sudo.subjects(grant):
             accepted = subject in automation or (subject in admins and not (free and subject != "root"))
             text = f"{subject} {'免口令 ' if free else ''}{grant.command}"
@@ -61,6 +63,9 @@ def sudo_restricted(facts: Facts, params: Params) -> Verdict:
                 fine.append(text)
             else:
                 wrong.append((text, f"{grant.place}：{text}"))
+    for user, place in _freed(policy):
+        if user not in automation | {"root"}:
+            wrong.append((f"{user} 免口令", f"{place}：Defaults:{user} !authenticate"))
     if policy.broken:
         wrong += [("无法识别的 sudoers 行", place) for place in policy.broken]
     if wrong:
@@ -68,11 +73,16 @@ def sudo_restricted(facts: Facts, params: Params) -> Verdict:
     return passed(f"等同 root 的授权只有：{'、'.join(dict.fromkeys(fine)) or '无'}")
 
 
-def _no_authentication(policy: Sudoers, grant: Grant) -> bool:
-    """Return whether ``Defaults !authenticate`` lifts the password for everybody or for the grant's users."""
-    scopes = {"", *(f":{user}" for user in grant.users)}
-    found = [d.value for d in policy.defaults if d.name == "authenticate" and d.scope in scopes]
+def _no_authentication(policy: Sudoers) -> bool:
+    """Return whether ``Defaults !authenticate`` lifts the password for everybody (on this host, if it names hosts)."""
+    found = [d.value for d in policy.defaults if d.name == "authenticate" and d.scope[:1] in ("", "@")]
     return bool(found) and found[-1] is False
+
+
+def _freed(policy: Sudoers) -> list[tuple[str, str]]:
+    """Return (user, place) of every ``Defaults:user !authenticate``: no password for whatever the user may run."""
+    lines = [d for d in policy.defaults if d.name == "authenticate" and d.value is False and d.scope.startswith(":")]
+    return [(user, d.place) for d in lines for user in d.scope[1:].split(",")]
 
 
 @check("linux-sudo-pty")
@@ -138,58 +148,50 @@ def _passes_without_group(facts: Facts, rules: tuple[pam.Rule, ...]) -> bool:
     return pam.walk(rules, pam.answer_for(pam.Scene(right=True), pam.modules(facts), wheel)).granted
 
 
-def _role_members(facts: Facts, names: Iterable[str]) -> dict[str, set[str]]:
-    """Return, per name that exists as group or account, the accounts behind it."""
-    known = {a.name: a for a in accounts.accounts(facts)}
-    result: dict[str, set[str]] = {}
-    for name in names:
-        group = next((g for g in accounts.groups(facts) if g.name == name), None)
-        members = {m for m in group.members if m in known} if group else set()
-        members |= {a.name for a in known.values() if group is not None and a.gid == group.gid}
-        if name in known:
-            members.add(name)
-        if group is not None or name in known:
-            result[name] = members
-    return result
+def _role_members(facts: Facts, names: Iterable[str]) -> set[str]:
+    """Return the accounts behind the names of a role, each of which may be a group or an account."""
+    wanted = set(names)
+    known = {a.name: a.gid for a in accounts.accounts(facts)}
+    groups = [g for g in accounts.groups(facts) if g.name in wanted]
+    members = {member for g in groups for member in g.members} | wanted
+    members |= {name for name, gid in known.items() if gid in {g.gid for g in groups}}
+    return members & set(known)
 
 
-def _groups_of(facts: Facts, user: str) -> list[str]:
-    primary = {a.gid for a in accounts.accounts(facts) if a.name == user}
-    return [g.name for g in accounts.groups(facts) if user in g.members or g.gid in primary]
+def _groups_by_account(facts: Facts, names: Iterable[str]) -> dict[str, list[str]]:
+    """Return the names of all groups, primary and further, of each account."""
+    primary = {a.name: a.gid for a in accounts.accounts(facts)}
+    groups = accounts.groups(facts)
+    return {name: [g.name for g in groups if name in g.members or g.gid == primary.get(name)] for name in names}
 
 
 @check("linux-three-roles")
 def three_roles(facts: Facts, params: Params) -> Verdict:
     """System, security and audit administrators exist, are different people and hold different powers."""
     policy = sudo.read(facts) or Sudoers()
-    equivalents = params.value("sudo_root_equivalents")
-    powerful = _powerful(policy, _hostname(facts), equivalents)
-    roles: dict[str, set[str]] = {}
+    here = [g for g in policy.grants if sudo.applies(g.hosts, _hostname(facts))]
+    powerful = _powerful(policy, _hostname(facts), params.value("sudo_root_equivalents"))
+    named = {title: params.value(parameter) for title, parameter in _ROLES.items()}
+    roles = {title: _role_members(facts, names) for title, names in named.items()}
+    groups = _groups_by_account(facts, set().union(*roles.values()))
+    missing = [f"{title}管理员（{'、'.join(named[title])}）" for title, members in roles.items() if not members]
     powers: dict[str, set[str]] = {}
-    missing, wrong = [], []
-    for title, parameter in (("系统", "role_system"), ("安全", "role_security"), ("审计", "role_audit")):
-        found = _role_members(facts, params.value(parameter))
-        roles[title] = {m for members in found.values() for m in members}
-        if not roles[title]:
-            missing.append(f"{title}管理员（{'、'.join(params.value(parameter))}）")
+    wrong: list[str] = []
+    for title, members in roles.items():
+        if not members:
             continue
-        powers[title] = {
-            g.command
-            for g in policy.grants
-            if not g.command.startswith("!") and any(sudo.favours(g, m, _groups_of(facts, m)) for m in roles[title])
-        }
-        full = {m for m in roles[title] for g in powerful if sudo.favours(g, m, _groups_of(facts, m))}
+        granted = [g for g in here if any(sudo.favours(g, m, groups[m]) for m in members)]
+        powers[title] = {g.command for g in granted if not g.command.startswith("!")}
+        full = {m for m in members for g in powerful if sudo.favours(g, m, groups[m])}
         if full:
             wrong.append(f"{title}管理员 {'、'.join(sorted(full))} 经 sudo 等同 root")
         if not powers[title]:
             wrong.append(f"{title}管理员没有任何 sudo 命令，职责落不到账户上")
-    names = list(powers)
-    for index, left in enumerate(names):
-        for right in names[index + 1 :]:
-            if both := roles[left] & roles[right]:
-                wrong.append(f"{'、'.join(sorted(both))} 兼任{left}与{right}管理员")
-            elif powers[left] and powers[right] and (powers[left] <= powers[right] or powers[right] <= powers[left]):
-                wrong.append(f"{left}与{right}管理员的 sudo 命令没有分开")
+    for left, right in combinations(powers, 2):
+        if both := roles[left] & roles[right]:
+            wrong.append(f"{'、'.join(sorted(both))} 兼任{left}与{right}管理员")
+        elif powers[left] and powers[right] and (powers[left] <= powers[right] or powers[right] <= powers[left]):
+            wrong.append(f"{left}与{right}管理员的 sudo 命令没有分开")
     seen = "；".join(f"{title}：{'、'.join(sorted(members)) or '无'}" for title, members in roles.items())
     if not powers:
         return failed(seen, f"没有{'、'.join(missing)}的组或账户")

@@ -131,7 +131,7 @@ def test_applies_patterns_and_unknowns() -> None:
 
 def test_includes_follow_order_and_skip_dotted_names() -> None:
     files = {
-        "/etc/sudoers": "a ALL=ALL\n@includedir /etc/sudoers.d\n#include /etc/sudoers.d/sub.extra\nz ALL=ALL\n",
+        "/etc/sudoers": "a ALL=ALL\n@includedir sudoers.d\n#include /etc/sudoers.d/sub.extra\nz ALL=ALL\n",
         "/etc/sudoers.d/20-c": "c ALL=ALL\n",
         "/etc/sudoers.d/10-b": "b ALL=ALL\n",
         "/etc/sudoers.d/x.bak": "bad ALL=ALL\n",
