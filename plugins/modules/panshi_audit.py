@@ -12,7 +12,8 @@ description:
 options:
   inventory:
     description:
-      - Inventory of the estate. The play's own when empty; needed only under a runner that adds inventories, such as Molecule.
+      - Inventory of the estate. The play's own when empty.
+      - Needed only under a runner that adds inventories of its own, such as Molecule.
     type: path
   level:
     description: Level of classified protection; not used when O(profile) is given.

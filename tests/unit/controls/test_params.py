@@ -23,7 +23,9 @@ def parameter(kind: str, accept: dict[str, Any], unit: str = "") -> Parameter:
         ("list", {"superset_of": ["a"]}, [["a", "b"]], [["b"], []]),
     ],
 )
-def test_accepts_only_the_range_and_the_type(kind: str, accept: dict[str, Any], good: list[Any], bad: list[Any]) -> None:
+def test_accepts_only_the_range_and_the_type(
+    kind: str, accept: dict[str, Any], good: list[Any], bad: list[Any]
+) -> None:
     found = parameter(kind, accept)
     assert [value for value in good if not found.accepts(value)] == []
     assert [value for value in bad if found.accepts(value)] == []
