@@ -1,0 +1,240 @@
+"""Speed of a fleet audit against plain openssh and against Testinfra, on this machine: read ratios, not seconds.
+
+    python tests/bench/audit.py                     # N = 10, 50, 100
+    python tests/bench/audit.py --sizes 10 --repeat 1 --no-testinfra
+
+Targets are containers of a lab image with one sshd each, so their work shares this machine's cores with the
+controller's. Four ways, each with the same number of connections at once:
+
+floor      openssh running ``true`` (curve25519; its default key exchange costs 80 ms more of controller time)
+openssh    openssh carrying the same collectors by the same command, output to files, nothing judged
+panshi     ``panshi audit`` as a whole: start, inventory, collect, judge all Linux checks, record (no report)
+testinfra  one assertion per automatic check, ssh with ControlPersist, xdist 8, on the smallest N, scaled per host.
+           Each assertion reads the first item of evidence that the audit's check looked at; where that takes the target
+           longer than 0.1 s it runs ``true`` instead, in Testinfra's favour
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "jobs")]
+
+from sshd_targets import Target, Targets, sshd_targets  # noqa: E402
+
+from panshi.collect.client import COLLECTORS  # noqa: E402
+from panshi.collect.command import invocation  # noqa: E402
+from panshi.record import Run, read_run  # noqa: E402
+
+WORKERS = 8
+SLOW_MS = 100
+
+
+@dataclass(frozen=True)
+class Audit:
+    """One run of the program: wall seconds, peak resident memory of all its processes in MB, its record."""
+
+    seconds: float
+    megabytes: float
+    run: Run
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return the wall seconds of a call."""
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def ssh_config(targets: Targets, folder: Path) -> Path:
+    """Write a configuration for plain ssh and for Testinfra."""
+    path = folder / "ssh_config"
+    lines = [f"Host {target.name}\n  HostName {target.address}" for target in targets.hosts]
+    common = f"""Host *
+  User ops
+  IdentityFile {targets.key}
+  IdentitiesOnly yes
+  UserKnownHostsFile {targets.known_hosts}
+  StrictHostKeyChecking yes
+  KexAlgorithms curve25519-sha256
+  LogLevel ERROR"""
+    path.write_text("\n".join([*lines, common]) + "\n")
+    return path
+
+
+def openssh(config: Path, hosts: Sequence[Target], forks: int, command: str, payload: bytes, folder: Path) -> None:
+    """Run a command on hosts, some at once."""
+
+    def one(target: Target) -> None:
+        with (folder / f"{target.name}.out").open("wb") as out:
+            subprocess.run(
+                ["ssh", "-F", str(config), target.name, command],
+                input=payload,
+                stdout=out,
+                stderr=subprocess.DEVNULL,
+                check=True,
+            )
+
+    with ThreadPoolExecutor(forks) as pool:
+        list(pool.map(one, hosts))
+
+
+def audit(estate: Path, limit: Sequence[Target], forks: int, records: Path) -> Audit:
+    """Run ``panshi audit`` and watch its memory."""
+    command = [sys.executable, "-m", "panshi", "audit", "--json", "--no-report", "--forks", str(forks)]
+    command += ["-i", str(estate), "--records", str(records), "--limit", ",".join(t.name for t in limit)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    began = time.monotonic()
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        peaks: dict[int, int] = {}
+        watcher = threading.Thread(target=watch, args=(process.pid, peaks), daemon=True)
+        watcher.start()
+        assert process.stdout is not None
+        told = process.stdout.read()
+    seconds = time.monotonic() - began
+    summary = json.loads(told)
+    unread = {name: host for name, host in summary["hosts"].items() if host["code"]}
+    if unread:
+        raise RuntimeError(f"not a measurement, hosts were not read: {unread}")
+    return Audit(seconds, sum(peaks.values()) / 1024, read_run(Path(summary["record"])))
+
+
+def watch(pid: int, peaks: dict[int, int]) -> None:
+    """Keep the peak resident size (kB) of a process and its children until it ends."""
+    while True:
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        except OSError:
+            return
+        for member in (pid, *map(int, children)):
+            try:
+                status = Path(f"/proc/{member}/status").read_text()
+            except OSError:
+                continue
+            found = [line for line in status.splitlines() if line.startswith("VmHWM")]
+            if found:
+                peaks[member] = int(found[0].split()[1])
+        time.sleep(0.05)
+
+
+def assertions(run: Run) -> list[str]:
+    """Return a command per automatic check: what the check looked at first on the first host."""
+    host = run.hosts[0].host
+    facts = run.facts(host)
+    assert facts is not None
+    commands = []
+    for row in run.verdicts:
+        if row.host != host or row.mode != "auto":
+            continue
+        item = facts["items"].get(row.evidence[0]) if row.evidence else None
+        light = item is not None and item.get("ms", 0) <= SLOW_MS
+        commands.append(item["cmd"] if light else "true")
+    return commands
+
+
+def testinfra(commands: Sequence[str], config: Path, hosts: Sequence[Target], folder: Path) -> float:
+    """Return the seconds of a Testinfra suite with one assertion per check."""
+    persistent = folder / "ssh_config_persist"
+    control = f"  ControlMaster auto\n  ControlPersist 60\n  ControlPath {folder}/%C\n"
+    persistent.write_text(config.read_text() + control)
+    module = folder / "test_each.py"
+    module.write_text(
+        "import pytest\n"
+        f"@pytest.mark.parametrize('command', {list(commands)!r})\n"
+        "def test_check(host, command):\n"
+        "    assert host.run(command).rc is not None\n"
+    )
+    names = ",".join(f"ssh://{target.name}" for target in hosts)
+    command = [sys.executable, "-m", "pytest", "-q", "-n", str(WORKERS), "-p", "no:cacheprovider", "--sudo"]
+    command += [f"--hosts={names}", f"--ssh-config={persistent}", f"--rootdir={folder}", str(module)]
+    began = time.monotonic()
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    seconds = time.monotonic() - began
+    expected = f"{len(commands) * len(hosts)} passed"
+    if expected not in done.stdout:
+        raise RuntimeError(f"not a measurement: {done.stdout[-400:]}")
+    return seconds
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--sizes", default="10,50,100", help="numbers of hosts")
+    parser.add_argument("--image", default="deb12", help="lab image of the targets")
+    parser.add_argument("--forks", type=int, default=32, help="connections at once")
+    parser.add_argument("--repeat", type=int, default=3, help="the median of so many runs is told")
+    parser.add_argument("--no-testinfra", dest="testinfra", action="store_false")
+    options = parser.parse_args()
+    sizes = sorted(int(size) for size in options.sizes.split(","))
+    with (
+        tempfile.TemporaryDirectory(prefix="panshi-bench-") as scratch,
+        sshd_targets(Path(scratch) / "targets", options.image, sizes[-1]) as targets,
+    ):
+        measure(targets, sizes, options.forks, options.repeat, options.testinfra, Path(scratch))
+
+
+def measure(
+    targets: Targets, sizes: Sequence[int], forks: int, repeat: int, with_testinfra: bool, folder: Path
+) -> None:
+    """Run all ways on all sizes, one after another, and print the table."""
+    config = ssh_config(targets, folder)
+    estate = targets.inventory(folder / "estate")
+    payloads = [(COLLECTORS / name).read_bytes() for name in ("linux.py", "linux.sh")]
+    call = invocation(payloads[0], payloads[1], become=True)
+    audit(estate, targets.hosts[:2], forks, folder / "warm")
+    rows = {}
+    for size in sizes:
+        hosts = targets.hosts[:size]
+        floor, carried, audits = [], [], []
+        for _ in range(repeat):
+            floor.append(timed(lambda: openssh(config, hosts, forks, "true", b"", folder)))  # noqa: B023
+            carried.append(timed(lambda: openssh(config, hosts, forks, call.command, call.payload, folder)))  # noqa: B023
+            audits.append(audit(estate, hosts, forks, folder / "records"))
+        rows[size] = (statistics.median(floor), statistics.median(carried), audits)
+        print(f"N={size}: floor {floor}, openssh {carried}, panshi {[a.seconds for a in audits]}", file=sys.stderr)
+    commands = assertions(rows[sizes[0]][2][0].run)
+    each = testinfra(commands, config, targets.hosts[: sizes[0]], folder) / sizes[0] if with_testinfra else None
+    show(rows, each, len(commands), forks)
+
+
+def show(rows: dict[int, tuple[float, float, list[Audit]]], each: float | None, checks: int, forks: int) -> None:
+    """Print the table of seconds and ratios."""
+    table = Table(title=f"{os.cpu_count()} cores, {forks} connections at once, {checks} automatic checks")
+    for heading in ("N", "floor", "openssh", "panshi", "panshi/openssh", "panshi/floor", "testinfra/panshi", "RSS MB"):
+        table.add_column(heading, justify="right")
+    for size, (floor, carried, audits) in rows.items():
+        seconds = statistics.median(run.seconds for run in audits)
+        scaled = f"{each * size / seconds:.1f} ×" if each else "–"
+        memory = max(run.megabytes for run in audits)
+        table.add_row(
+            *(str(size), f"{floor:.2f}", f"{carried:.2f}", f"{seconds:.2f}"),
+            *(f"{seconds / carried:.2f} ×", f"{seconds / floor:.1f} ×", scaled, f"{memory:.0f}"),
+        )
+    Console(width=110).print(table)
+    sizes = list(rows)
+    if len(sizes) > 1:
+        first, last = sizes[0], sizes[-1]
+        times = [statistics.median(run.seconds for run in rows[size][2]) for size in (first, last)]
+        print(f"growth {first} → {last} hosts: {times[1] / times[0]:.1f} × the time for {last / first:.0f} × the hosts")
+
+
+if __name__ == "__main__":
+    main()
