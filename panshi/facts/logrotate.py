@@ -101,10 +101,11 @@ def _read(facts: Facts, text: str, path: str, start: Rotation) -> Iterator[tuple
             for item in _included(facts, line.split(None, 1)[1].strip()):
                 yield from _read(facts, item[1], item[0], values)
         elif line.startswith(("/", '"', "'", "{")) or names:
-            names += " " + line.partition("{")[0]
-            if "{" in line:
+            named, opens, rest = line.partition("{")
+            names += " " + named
+            if opens:
                 inside = True
-                block = replace(values, source=f"{path} 第 {number} 行")
+                block = _apply(replace(values, source=f"{path} 第 {number} 行"), rest)
         else:
             values = _apply(values, line)
 

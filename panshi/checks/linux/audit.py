@@ -285,14 +285,18 @@ def rules_mac(facts: Facts, params: Params) -> Verdict:
         return shared_kernel()
     paths = [path for path in _minimum(params, "audit_watch_mac") if _policy_in_use(facts, path)]
     if not paths:
-        return not_applicable("未启用 SELinux 或 AppArmor", "主机没有启用强制访问控制，没有策略可供修改")
+        return not_applicable(
+            "未启用 SELinux 或 AppArmor", "主机没有 SELinux 配置，也没有装入 AppArmor 策略，没有策略可供修改"
+        )
     return _judge_rules(facts, lambda rules: _changes(rules, paths))
 
 
 def _policy_in_use(facts: Facts, path: str) -> bool:
+    """Return whether the host uses the policy of a directory: SELinux configured, AppArmor profiles loaded."""
     if "selinux" in path:
         return facts.file("/etc/selinux/config") is not None
-    return facts.item("mac.apparmor").ok and not re.match(r"enabled\s+[Nn0]|disabled", facts.item("mac.apparmor").out)
+    apparmor = facts.item("mac.apparmor")
+    return apparmor.ok and len(apparmor.lines()) > 1
 
 
 @check("linux-audit-rules-network")

@@ -370,6 +370,9 @@ def remote_syslog(facts: Facts, params: Params) -> Verdict:
         )
     if logger == "syslog-ng":
         return manual("syslog-ng", _SYSLOG_NG)
+    if elsewhere := [a for a in config.every_action() if a.leaves_host]:
+        reason = f"{elsewhere[0].source} 只外发别的日志，或只在消息内容满足条件时外发；没有外发：{'、'.join(missing)}"
+        return failed(f"外发到 {elsewhere[0].text}，但不含安全日志", reason)
     reason = (
         "rsyslog 的规则中没有发往其他主机的动作"
         if logger == "rsyslog"
