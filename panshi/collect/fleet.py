@@ -51,8 +51,7 @@ from panshi.collect.command import PROMPT, READY, invocation
 
 _CHUNK = 65536
 _STDERR_MOST = 16384
-# What pyinfra's SSH client understands in an ssh_config, apart from what is handed to it directly.
-_PASSED_ON = ("proxyjump", "proxycommand", "userknownhostsfile", "stricthostkeychecking", "identityagent")
+_KNOWN_HOSTS = "~/.ssh/known_hosts /etc/ssh/ssh_known_hosts"
 
 
 class LocalSession:
@@ -268,7 +267,7 @@ class Fleet:
             "ssh_hostname": target["address"],
             "ssh_port": target["port"],
             "ssh_strict_host_key_checking": options.get("stricthostkeychecking", "yes"),
-            "ssh_config_file": str(self._ssh_config(target["name"], options)),
+            "ssh_config_file": str(self._ssh_config(target)),
             "ssh_paramiko_connect_kwargs": dict.fromkeys(
                 ("banner_timeout", "auth_timeout", "channel_timeout"), self._plan["connect_timeout"]
             ),
@@ -281,14 +280,20 @@ class Fleet:
             data["ssh_known_hosts_file"] = known_hosts
         return data
 
-    def _ssh_config(self, name: str, options: dict[str, str]) -> Path:
-        """Write the inventory's ssh options as a file, the form in which pyinfra takes proxies."""
+    def _ssh_config(self, target: dict[str, Any]) -> Path:
+        """Write the inventory's ssh options as a file, the form in which pyinfra takes proxies.
+
+        The proxy is for the target only; known hosts and the key are for the jump hosts as well.
+        """
+        options: dict[str, str] = target["ssh_options"]
         if "configfile" in options:
             return Path(options["configfile"]).expanduser()
-        lines = ["Host *", *(f"    {key} {value}" for key, value in options.items() if key in _PASSED_ON)]
-        if "userknownhostsfile" not in options:
-            lines.append("    UserKnownHostsFile ~/.ssh/known_hosts /etc/ssh/ssh_known_hosts")
-        path = self._scratch / f"{len(list(self._scratch.iterdir()))}.conf"
+        lines = [f"Host {target['address']}"]
+        lines += [f"    {key} {options[key]}" for key in ("proxyjump", "proxycommand") if key in options]
+        lines += ["Host *", f"    StrictHostKeyChecking {options.get('stricthostkeychecking', 'yes')}"]
+        lines += [f"    UserKnownHostsFile {options.get('userknownhostsfile') or _KNOWN_HOSTS}"]
+        lines += [f"    IdentityFile {target['key_file']}"] if target["key_file"] else []
+        path = self._scratch / f"{target['number']}.conf"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return path
 
