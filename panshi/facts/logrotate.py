@@ -29,7 +29,8 @@ class Rotation:
         period: hourly, daily, weekly, monthly, yearly, or "" when only the size decides.
         rotate: how many old files stay; -1 for all.
         maxage: days after which an old file is removed; 0 for never.
-        size: text of ``size`` or ``maxsize``: a busy day then shortens the time kept.
+        size: text of ``size`` when it alone decides.
+        maxsize: text of ``maxsize``: a busy day then shortens the time kept.
         create_mode: permissions of the new file, as octal text; "" when not set.
     """
 
@@ -38,6 +39,7 @@ class Rotation:
     rotate: int = 0
     maxage: int = 0
     size: str = ""
+    maxsize: str = ""
     create_mode: str = ""
 
     @property
@@ -55,7 +57,7 @@ class Rotation:
         """Return the values in one short line."""
         words = [self.period or f"size {self.size}", f"rotate {self.rotate}"]
         words += [f"maxage {self.maxage}"] if self.maxage else []
-        words += [f"maxsize {self.size}"] if self.size and self.period else []
+        words += [f"maxsize {self.maxsize}"] if self.maxsize else []
         return " ".join(words)
 
 
@@ -120,7 +122,7 @@ def _apply(values: Rotation, line: str) -> Rotation:
     if name == "size":
         return replace(values, period="", size=given)
     if name == "maxsize":
-        return replace(values, size=given)
+        return replace(values, maxsize=given)
     if name in ("rotate", "maxage") and re.fullmatch(r"-?\d+", given):
         return replace(values, rotate=int(given)) if name == "rotate" else replace(values, maxage=int(given))
     if name == "create" and re.fullmatch(r"[0-7]{3,4}", given):

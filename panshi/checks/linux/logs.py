@@ -309,8 +309,8 @@ def logrotate_retention(facts: Facts, params: Params) -> Verdict:
             texts.append(f"{path} {rotation.days} 天")
             if not params.accepts("log_keep_days", rotation.days):
                 short.append(f"{path} 只留 {rotation.days} 天（{rotation.text}，{rotation.source}）")
-            elif rotation.size:
-                unclear.append(f"{path} 有 maxsize {rotation.size}，日志量大时会提前轮转")
+            elif rotation.maxsize:
+                unclear.append(f"{path} 有 maxsize {rotation.maxsize}，日志量大时会提前轮转")
     if _logger(facts) == "journald":
         _judge_journal(facts, params, short, unclear)
     if short:
