@@ -316,7 +316,7 @@ class Fleet:
                 "failed",
                 "PS-E3009",
                 f"主机 {host.name} 的输出超过 {self._plan['most']} 字节",
-                "查看主机上异常庞大的文件或列表，必要时用 --max-bytes 放宽",
+                "采集程序自己的上限远小于此，检查登录脚本的输出与解释器",
             )
         except gevent.Timeout:
             outcome = _failure(

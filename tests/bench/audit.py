@@ -101,15 +101,22 @@ def audit(estate: Path, limit: Sequence[Target], forks: int, records: Path) -> A
     command += ["-i", str(estate), "--records", str(records), "--limit", ",".join(t.name for t in limit)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     began = time.monotonic()
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
         peaks: dict[int, int] = {}
         watcher = threading.Thread(target=watch, args=(process.pid, peaks), daemon=True)
         watcher.start()
         assert process.stdout is not None
         told = process.stdout.read()
-    seconds = time.monotonic() - began
+        process.wait()
+        seconds = time.monotonic() - began
+        if not told:
+            errors.seek(0)
+            raise RuntimeError(f"not a measurement: {errors.read()[-400:]}")
     summary = json.loads(told)
     unread = {name: host for name, host in summary["hosts"].items() if host["code"]}
     if unread:
