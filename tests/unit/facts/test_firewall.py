@@ -162,7 +162,8 @@ def test_parsed_nft_ignores_nat_forward_and_dormant() -> None:
     text = (
         "table ip nat {\n\tchain pre {\n\t\ttype nat hook prerouting priority dstnat; policy accept;\n\t}\n}\n"
         "table ip f {\n\tchain fwd {\n\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n"
-        "table ip d {\n\tflags dormant\n\tchain in {\n\t\ttype filter hook input priority filter; policy drop;\n\t}\n}\n"
+        "table ip d {\n\tflags dormant\n"
+        "\tchain in {\n\t\ttype filter hook input priority filter; policy drop;\n\t}\n}\n"
     )
     assert seen(combined(parse_nft(text), [])) == "任意地址"
 
@@ -203,7 +204,8 @@ def test_parsed_ip6tables_is_of_ipv6_only() -> None:
 
 
 def test_parsed_table_of_iptables_nft_is_read_once_from_iptables() -> None:
-    listed = 'table ip filter {\n\tchain INPUT {\n\t\ttype filter hook input priority filter; policy drop;\n\t\txt match "set" accept\n\t}\n}\n'
+    base = "type filter hook input priority filter; policy drop;"
+    listed = f'table ip filter {{\n\tchain INPUT {{\n\t\t{base}\n\t\txt match "set" accept\n\t}}\n}}\n'
     saved = iptables_text("-A INPUT -m set --match-set mgmt src -j ACCEPT", mark="(nf_tables) ")
     assert seen(combined(parse_nft(listed), parse_iptables(saved))) == "ipset mgmt"
     legacy = iptables_text("-A INPUT -j ACCEPT")
