@@ -72,13 +72,16 @@ def persistent(facts: Facts) -> bool:
     return storage == "persistent"
 
 
-def forwards_to_syslog(facts: Facts) -> bool:
-    """Return whether journald hands every message to the syslog socket as well.
+def flag(facts: Facts, key: str) -> bool | None:
+    """Return a boolean setting in force, None when neither the configuration nor the shipped file tells it.
 
-    The built-in default differs between distributions; the commented line of the shipped main file shows it.
+    Built-in defaults differ between distributions; the commented line of the shipped main file shows them.
+
+    Args:
+        facts: the host.
+        key: for example ``ForwardToSyslog`` or ``Audit``.
     """
-    setting = settings(facts).get("ForwardToSyslog")
-    if setting is None:
-        shown = [re.search(r"(?m)^#ForwardToSyslog=(\w+)", item.out) for item in _files(facts, "journald")]
-        setting = next((Setting(match[1]) for match in shown if match), Setting("no"))
-    return setting.value.lower() in ("yes", "true", "1", "on")
+    setting = settings(facts).get(key)
+    shown = [re.search(rf"(?m)^#{key}=(\w+)", item.out) for item in _files(facts, "journald")]
+    values = [setting.value] if setting else [match[1] for match in shown if match]
+    return values[0].lower() in ("yes", "true", "1", "on") if values else None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from panshi.checks.registry import check
 from panshi.controls.params import Params
-from panshi.facts import FactMissing, Facts, audit, filesystem, logs, systemd
+from panshi.facts import FactMissing, Facts, audit, filesystem, journald, logs, systemd
 from panshi.facts.audit import Filter, RuleSet, Tolerance
 from panshi.verdict import Verdict, failed, judge, not_applicable, partial, passed
 
@@ -56,10 +56,17 @@ def _not_recording(facts: Facts) -> Verdict | None:
         return failed("没有 auditctl", "未安装审计组件（Debian 系的软件包 auditd，RPM 系的 audit），内核没有审计规则")
     status = audit.parse_status(facts.out("audit.status"))
     if status.get("enabled") == "0":
-        return failed("auditctl -s：enabled 0", "内核审计已关闭，规则不起作用")
+        return failed("auditctl -s：enabled 0", f"内核审计已关闭，规则不起作用{_switched_off_by(facts)}")
     if status.get("pid") == "0":
         return failed("auditctl -s：pid 0", "没有 auditd 接收审计记录，规则产生的记录不会写入 audit.log")
     return None
+
+
+def _switched_off_by(facts: Facts) -> str:
+    """Return a likely cause of disabled auditing: journald switches it off at each of its starts (Debian's default)."""
+    if journald.flag(facts, "Audit") is not False:
+        return ""
+    return "；journald 的 Audit=no（Debian 系默认）会在 journald 每次启动时关闭内核审计，锁定规则（-e 2）可避免"
 
 
 def _judge_rules(facts: Facts, questions: Callable[[RuleSet], Answers]) -> Verdict:
@@ -137,10 +144,8 @@ def auditd_enabled(facts: Facts, params: Params) -> Verdict:
         return failed(daemon.text, "auditd 须正在运行且开机启动")
     status = audit.parse_status(facts.out("audit.status"))
     if status.get("enabled") == "0" or status.get("pid") == "0":
-        return failed(
-            f"enabled {status.get('enabled')}，pid {status.get('pid')}",
-            "auditd 在运行，但内核审计没有开启或没有接到 auditd",
-        )
+        reason = f"auditd 在运行，但内核审计没有开启或没有接到 auditd{_switched_off_by(facts)}"
+        return failed(f"enabled {status.get('enabled')}，pid {status.get('pid')}", reason)
     return passed(f"{daemon.text}，内核审计 enabled {status.get('enabled')}")
 
 

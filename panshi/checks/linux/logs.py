@@ -448,7 +448,7 @@ def journald_persistent(facts: Facts, params: Params) -> Verdict:
     if _logger(facts) in ("rsyslog", "syslog-ng"):
         if "imjournal" in _config(facts).modules:
             return passed(f"{observed}，rsyslog 经 imjournal 读取 journal")
-        if storage.value.lower() != "none" and journald.forwards_to_syslog(facts):
+        if storage.value.lower() != "none" and journald.flag(facts, "ForwardToSyslog"):
             return passed(f"{observed}，ForwardToSyslog=yes，由 {_logger(facts)} 落盘")
     return failed(
         observed, "journal 只在内存中（没有 /var/log/journal 或 Storage=volatile/none），也没有转给 syslog，重启即失"

@@ -234,9 +234,11 @@ def test_parsed_journal_is_kept_on_disk(storage: str, folder: str, kept: bool) -
 
 
 def test_parsed_forwarding_default_is_what_the_shipped_file_shows() -> None:
-    assert not journald.forwards_to_syslog(Facts({"items": {}}))
+    assert journald.flag(Facts({"items": {}}), "ForwardToSyslog") is None
     item = {"file:/etc/systemd/journald.conf": {"cmd": "cat", "out": "[Journal]\n#ForwardToSyslog=yes\n"}}
-    assert journald.forwards_to_syslog(Facts({"items": item}))
+    assert journald.flag(Facts({"items": item}), "ForwardToSyslog") is True
+    set_off = {"file:/etc/systemd/journald.conf.d/a.conf": {"cmd": "cat", "out": "[Journal]\nForwardToSyslog=no\n"}}
+    assert journald.flag(Facts({"items": item | set_off}), "ForwardToSyslog") is False
 
 
 # --- logrotate ---------------------------------------------------------------------------------------------------
