@@ -84,6 +84,7 @@ class Control:
     applies_to: tuple[str, ...]
     not_applicable: tuple[str, ...]
     high_risk: Mapping[str, Mapping[str, Any] | None]
+    confidence: Mapping[str, str]
     evidence: tuple[str, ...]
     checks: tuple[Check, ...]
 
@@ -209,6 +210,7 @@ def _control(document: Mapping[str, Any]) -> Control:
         applies_to=tuple(document["applies_to"]),
         not_applicable=tuple(document["not_applicable"]),
         high_risk=document["high_risk"],
+        confidence=document.get("confidence", {}),
         evidence=tuple(document["evidence"]),
         checks=tuple(_check(document["id"], body) for body in document["checks"]),
     )

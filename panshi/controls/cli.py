@@ -19,6 +19,15 @@ from panshi.errors import PanshiError
 app = typer.Typer(help="控制项目录：条款、参数、检查项与覆盖情况", no_args_is_help=True)
 
 STATE_ZH = {"written": "已编写", "planned": "计划中", "evidence": "取证后人工判", "manual": "人工"}
+CONFIDENCE_ZH = {"verified": "已核实", "digest": "依据第三方摘要", "unverified": "未核实"}
+GROUP_ZH = {
+    "clause": "编号与控制点",
+    "level2": "二级对应",
+    "high_risk_2020": "高风险判例 2020",
+    "high_risk_2025": "高风险判例 2025",
+    "weight_2021": "2021 版权重",
+    "not_applicable": "默认不适用",
+}
 ORIGIN_ZH = {"clause": "条款", "law": "法律法规", "guide": "测评指南", "site": "本单位"}
 
 
@@ -100,6 +109,7 @@ def _show_control(catalogue: Catalogue, control: Control) -> None:
     }
     for year, rule in control.high_risk.items():
         lines[f"高风险判例 {year}"] = "；".join(f"{k}：{v}" for k, v in rule.items()) if rule else "无独立判例"
+    lines["可信度"] = "；".join(f"{GROUP_ZH[k]} {CONFIDENCE_ZH[v]}" for k, v in control.confidence.items()) or "未标注"
     for key, value in lines.items():
         console.print(f"[bold]{key}[/bold] {value}", highlight=False)
     for check in control.checks:
