@@ -20,7 +20,10 @@ GETTY = "/etc/systemd/system/getty@tty1.service.d"
 
 # check that must name it: (how it is broken, how it is repaired)
 BREAKS = {
-    "linux-no-empty-password": ("useradd -M -s /bin/bash blank && passwd -d blank", "! id blank 2>/dev/null || userdel blank"),
+    "linux-no-empty-password": (
+        "useradd -M -s /bin/bash blank && passwd -d blank",
+        "! id blank 2>/dev/null || userdel blank",
+    ),
     "linux-no-rhosts": ("echo '+ +' > /root/.rhosts", "rm -f /root/.rhosts"),
     "linux-ssh-empty-passwords": (f"echo 'PermitEmptyPasswords yes' >> {DROP_IN}", f"rm -f {DROP_IN}"),
     "linux-ssh-login-grace": (f"echo 'LoginGraceTime 0' >> {DROP_IN}", f"rm -f {DROP_IN}"),
