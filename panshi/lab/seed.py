@@ -34,8 +34,11 @@ class Seed:
 
 
 # In a container on cgroup v1, systemd is not told that a cgroup became empty: stopping a user's manager can then
-# take two minutes, in which that user cannot log in. A manager that is never stopped cannot hang.
-_KEEP_USER_MANAGERS = SeedFile("usr/lib/systemd/logind.conf.d/panshi-lab.conf", b"[Login]\nUserStopDelaySec=infinity\n")
+# take two minutes, in which that user cannot log in. So it is never stopped, and if it stops by itself, not waited for.
+_CGROUP_V1_FILES = (
+    SeedFile("usr/lib/systemd/logind.conf.d/panshi-lab.conf", b"[Login]\nUserStopDelaySec=infinity\n"),
+    SeedFile("usr/lib/systemd/system/user@.service.d/panshi-lab.conf", b"[Service]\nTimeoutStopSec=1s\n"),
+)
 
 
 def make_seed(host: Host, lab: Lab, authorized_key: str, *, unified_cgroups: bool) -> Seed:
@@ -67,7 +70,7 @@ def make_seed(host: Host, lab: Lab, authorized_key: str, *, unified_cgroups: boo
                 SeedFile(f"etc/ssh/{name}.pub", public),
             ]
     if host.kind == "container" and not unified_cgroups:
-        files.append(_KEEP_USER_MANAGERS)
+        files += _CGROUP_V1_FILES
     if host.kind == "vm":
         files += _vm_files(host, lab)
     return Seed(tuple(files), tuple(public_keys))

@@ -111,7 +111,7 @@ class Machines:
             "qemu-system-x86_64",
             *("-name", f"{self.lab.name}-{host.name}"),
             # Software emulation everywhere: nested virtualisation breaks guest kernels on some machines.
-            *("-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", str(_MEMORY_MIB)),
+            *("-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max", "-smp", "2", "-m", str(_MEMORY_MIB)),
             *("-kernel", str(directory / "vmlinuz"), "-initrd", str(directory / "initrd.img")),
             *("-append", _KERNEL_ARGUMENTS),
             *("-drive", f"file={_escape(directory / 'disk.img')},format=raw,if=virtio"),
