@@ -1,27 +1,29 @@
-# Panshi collector for Linux: ONE file, standard library only, Python 3.6 or later, read-only.
-#
-# Fed to the target on stdin (``python3 -BIS - [--budget=25]``) it prints exactly one JSON object, described in
-# docs/design.md section 2. It writes nothing on the target: no byte code, no history, no cache, no lock, no kernel
-# module. Password hashes, private keys and secret values are removed here, before anything is printed.
-#
-# Rules for whoever adds an item: prefer reading /proc, /sys and files over a fork; ask no program that starts a
-# daemon, loads a module or opens a package data base for writing; say what a person would type in ``cmd``.
+"""Panshi collector for Linux: ONE file, standard library only, Python 3.6 or later, read-only.
+
+Fed to the target on standard input (``python3 -BIS - [--budget=25]``) it prints exactly one JSON object, described in
+docs/design.md section 2. It writes nothing on the target: no byte code, no history, no cache, no lock, no kernel
+module. Password hashes, private keys and secret values are removed here, before anything is printed.
+
+Rules for whoever adds an item: prefer reading /proc, /sys and files over a fork; ask no program that starts a daemon,
+loads a module or opens a package data base for writing; say what a person would type in ``cmd``.
+"""
+# ruff: noqa: E402 - byte code must be off before the first import
+
 import sys
 
 sys.dont_write_bytecode = True
 
-import glob  # noqa: E402
-import json  # noqa: E402
-import os  # noqa: E402
-import re  # noqa: E402
-import selectors  # noqa: E402
-import signal  # noqa: E402
-import socket  # noqa: E402
-import stat  # noqa: E402
-import struct  # noqa: E402
-import subprocess  # noqa: E402
-import time  # noqa: E402
-import zlib  # noqa: E402
+import json
+import os
+import re
+import selectors
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import time
+import zlib
 
 TYPE_CHECKING = False  # importing typing costs every target milliseconds
 if TYPE_CHECKING:
@@ -40,7 +42,9 @@ ENV = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "HISTFILE": "/dev/null",
 }
-LANES = 3  # commands at the same time: one slow answer (a name service, a disk) must not hold up the others
+LANES = 3  # commands at the same time
+PATIENCE = 3.0  # seconds after which a command no longer keeps the next one waiting
+HELP_SECONDS = 8.0  # time limit of a program that an item needs on its way
 NOBODY = 65534
 NEED_ROOT = "需要 root 权限"
 
@@ -60,11 +64,16 @@ _OPEN = re.compile(  # keys that only speak about secrets
     r"|algorithm|type|method|prompt|message|column|authentication|auth|change|level|check|format|command)[\"']?$"
 )
 _HARMLESS = re.compile(r"(?i)^[\"']?(yes|no|true|false|on|off|none|default|required|sufficient|optional|\*\*\*)[\"']?$")
+# (what the text must contain for the pattern to be worth a try, pattern, replacement)
 _ALWAYS = [
-    (re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(-----END \1-----|\Z)", re.S), r"-----BEGIN \1----- ***"),
-    (re.compile(r"(\b[a-zA-Z][\w+.-]*://[^\s/:@\"']*):[^\s/@\"']+@"), r"\1:***@"),
-    (re.compile(r"grub\.pbkdf2\.[\w.]+"), "grub.pbkdf2.***"),
-    (re.compile(r"\$(\w{1,10})\$[^\s:\"']{8,}"), r"$\1$***"),
+    (
+        "PRIVATE KEY",
+        re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(-----END \1-----|\Z)", re.S),
+        r"-----BEGIN \1----- ***",
+    ),
+    ("://", re.compile(r"(\b[a-zA-Z][\w+.-]*://[^\s/:@\"']*):[^\s/@\"']+@"), r"\1:***@"),
+    ("pbkdf2", re.compile(r"grub\.pbkdf2\.[\w.]+"), "grub.pbkdf2.***"),
+    ("$", re.compile(r"\$(\w{1,10})\$[^\s:\"']{8,}"), r"$\1$***"),
 ]
 _SPOKEN = [
     (re.compile(r"(?i)(--?(?:pass\w*|secret|token|pwd)(?:=|[ \t]+))(\"[^\"]*\"|'[^']*'|[^\s;|&]+)"), r"\1***"),
@@ -80,6 +89,11 @@ _SPOKEN = [
     (re.compile(r"(?i)(\bmachine[ \t]+\S+[ \t]+login[ \t]+\S+[ \t]+password[ \t]+)\S+"), r"\1***"),
     (re.compile(r"(?im)^([ \t]*[\w:]*\bpassword[ \t]+)\"[^\"\n]*\"(?=;)"), r'\1"***"'),
 ]
+# The patterns above are slow; only a line with one of these words can match one of them.
+_TRIGGERS = (
+    "pass pwd secret token authtok credential key bindpw rootpw community com2sec identified authorization"
+    " mysql mariadb xtrabackup innobackupex redis-cli curl"
+).split()
 
 
 def _hide(match: "re.Match[str]") -> str:
@@ -90,15 +104,27 @@ def _hide(match: "re.Match[str]") -> str:
 
 def mask(text: str, mode: int = FULL) -> str:
     """Return the text with secret values replaced by ``***``; keys and everything else stay as they are."""
-    for pattern, replacement in _ALWAYS:
-        text = pattern.sub(replacement, text)
-    if mode == EQUALS:
-        return _ASSIGN_EQUALS.sub(_hide, text)
-    if mode == FULL:
-        for pattern, replacement in _SPOKEN:
+    for needle, pattern, replacement in _ALWAYS:
+        if needle in text:
             text = pattern.sub(replacement, text)
-        return _SPACED_KEY.sub(_hide, _ASSIGN_FULL.sub(_hide, text))
-    return text
+    if mode == PLAIN:
+        return text
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        low = line.lower()
+        for word in _TRIGGERS:
+            if word in low:
+                lines[number] = _mask_line(line, mode)
+                break
+    return "\n".join(lines)
+
+
+def _mask_line(line: str, mode: int) -> str:
+    if mode == EQUALS:
+        return _ASSIGN_EQUALS.sub(_hide, line)
+    for pattern, replacement in _SPOKEN:
+        line = pattern.sub(replacement, line)
+    return _SPACED_KEY.sub(_hide, _ASSIGN_FULL.sub(_hide, line))
 
 
 def mask_second_field(text: str) -> str:
@@ -135,8 +161,8 @@ class NoAnswer(Exception):
         self.rc = rc
 
 
-class OutOfTime(Exception):
-    """The time of the item that is being read is over."""
+class OutOfTime(BaseException):
+    """The time of the item that is being read is over; no ``except Exception`` on the way may swallow that."""
 
 
 def text_of(raw: bytes) -> str:
@@ -189,6 +215,35 @@ def printable(path: str) -> str:
     """Return a path that is safe on one line: control characters as ``\\xNN``, bytes that are no UTF-8 as U+FFFD."""
     clean = os.fsencode(path).decode("utf-8", "replace")
     return re.sub(r"[\x00-\x1f\x7f]", lambda m: "\\x%02x" % ord(m.group()), clean)
+
+
+def expand(pattern: str) -> "List[str]":
+    """Return the sorted existing paths that match; ``*`` stands for anything but / and, in front, a dot.
+
+    The library's glob compiles a regular expression per pattern, which costs more than all the reading.
+    """
+    found = [""]
+    for part in pattern.strip("/").split("/"):
+        if "*" in part:
+            found = [folder + "/" + name for folder in found for name in names_in(folder) if fits(name, part)]
+        else:
+            found = [folder + "/" + part for folder in found]
+    return [path for path in found if os.path.lexists(path)]
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Return whether a file name matches a pattern with ``*``, a leading dot only by a dot, as the shell has it."""
+    if name.startswith(".") and not pattern.startswith("."):
+        return False
+    head, *rest = pattern.split("*")
+    if not name.startswith(head):
+        return False
+    position = len(head)
+    for piece in rest[:-1]:
+        position = name.find(piece, position) + len(piece)
+        if position < len(piece):
+            return False
+    return not rest or (len(name) >= position + len(rest[-1]) and name.endswith(rest[-1]))
 
 
 def names_in(path: str) -> "List[str]":
@@ -295,6 +350,7 @@ def main_of(exe: str, arguments: "List[str]") -> str:
 # Items that are read without starting a program; each returns text or raises NoAnswer
 # --------------------------------------------------------------------------------------------------------------------
 def container(host: Host) -> str:
+    """Return the kind of container as systemd-detect-virt names it, "none" on a machine."""
     told = read_text("/run/systemd/container").strip()
     if not told:
         found = re.search(r"(?:^| )container=(\S+)", read_text("/proc/1/environ"))
@@ -306,11 +362,13 @@ def container(host: Host) -> str:
 
 
 def uname(host: Host) -> str:
+    """Return kernel name, release and machine."""
     name = os.uname()
     return "%s %s %s\n" % (name.sysname, name.release, name.machine)
 
 
 def process_list(host: Host) -> str:
+    """Return ``user uid euid pid ppid comm exe main`` per process, tab-separated; never its arguments."""
     return "".join("\t".join(row) + "\n" for row in host.processes)
 
 
@@ -321,6 +379,7 @@ def stat_line(host: Host, path: str) -> str:
 
 
 def stat_lines(host: Host, paths: "Iterable[str]") -> str:
+    """Return the stat lines of those paths that exist."""
     lines = []
     for path in paths:
         try:
@@ -331,10 +390,12 @@ def stat_lines(host: Host, paths: "Iterable[str]") -> str:
 
 
 def facts_stamp(host: Host) -> str:
-    return stat_lines(host, sorted(glob.glob("/etc/ansible/facts.d/*")))
+    """Return the stat lines of the local facts that an automation leaves."""
+    return stat_lines(host, expand("/etc/ansible/facts.d/*"))
 
 
 def shadow(host: Host) -> str:
+    """Return the shadow file without hashes; see docs/design.md, ``account.shadow``."""
     host.need_root()
     lines = []
     for line in text_of(read_raw("/etc/shadow", 8 << 20)).splitlines():
@@ -344,6 +405,7 @@ def shadow(host: Host) -> str:
 
 
 def gshadow(host: Host) -> str:
+    """Return the names of groups that have a usable password."""
     host.need_root()
     found = []
     for line in read_text("/etc/gshadow", 8 << 20).splitlines():
@@ -354,13 +416,14 @@ def gshadow(host: Host) -> str:
 
 
 def pam_modules(host: Host) -> str:
+    """Return the names of the installed PAM modules."""
     folders = ["/lib/security", "/lib64/security", "/usr/lib/security", "/usr/lib64/security"]
-    folders += glob.glob("/lib/*-linux-gnu*/security") + glob.glob("/usr/lib/*-linux-gnu*/security")
+    folders += expand("/lib/*-linux-gnu*/security") + expand("/usr/lib/*-linux-gnu*/security")
     return "".join(sorted({n + "\n" for folder in folders for n in names_in(folder) if re.match(r"pam_.*\.so$", n)}))
 
 
 def root_path_dirs(host: Host) -> str:
-    """Return ``mode owner group path`` per directory of root's PATH, ``missing - - path`` for one that does not exist."""
+    """Return ``mode owner group path`` per directory of root's PATH, ``missing - - path`` for an absent one."""
     found = re.search(r"^PATH=(.*)$", host.outputs.get("shell.login", ""), re.M)
     if not found:
         raise NoAnswer(1, "shell.login 没有给出 PATH")
@@ -374,6 +437,7 @@ def root_path_dirs(host: Host) -> str:
 
 
 def default_target(host: Host) -> str:
+    """Return the unit that the host boots into."""
     for folder in ("/etc", "/run", "/usr/lib", "/lib"):
         try:
             return os.path.basename(os.path.realpath(os.readlink(folder + "/systemd/system/default.target"))) + "\n"
@@ -383,6 +447,7 @@ def default_target(host: Host) -> str:
 
 
 def _address(raw: str) -> str:
+    """Return an address of /proc/net/{tcp,udp}[6], 32-bit words in host order, as text."""
     words = [raw[i : i + 8] for i in range(0, len(raw), 8)]
     packed = b"".join(struct.pack("=I", int(word, 16)) for word in words)
     return socket.inet_ntop(socket.AF_INET, packed) if len(words) == 1 else "[%s]" % socket.inet_ntop(10, packed)
@@ -422,8 +487,8 @@ def socket_owners(inodes: "Set[str]") -> "Dict[str, List[str]]":
 
 
 SYSCTL = [
-    "net/ipv4/ip_forward net/ipv4/tcp_syncookies net/ipv4/tcp_timestamps net/ipv4/tcp_rfc1337 net/ipv4/tcp_max_syn_backlog"
-    " net/ipv4/tcp_synack_retries net/ipv4/tcp_syn_retries net/ipv4/icmp_echo_ignore_all"
+    "net/ipv4/ip_forward net/ipv4/tcp_syncookies net/ipv4/tcp_timestamps net/ipv4/tcp_rfc1337"
+    " net/ipv4/tcp_max_syn_backlog net/ipv4/tcp_synack_retries net/ipv4/tcp_syn_retries net/ipv4/icmp_echo_ignore_all"
     " net/ipv4/icmp_echo_ignore_broadcasts net/ipv4/icmp_ignore_bogus_error_responses net/ipv4/ip_local_port_range",
     "net/ipv4/conf/*/accept_redirects net/ipv4/conf/*/secure_redirects net/ipv4/conf/*/send_redirects"
     " net/ipv4/conf/*/accept_source_route net/ipv4/conf/*/rp_filter net/ipv4/conf/*/log_martians"
@@ -440,10 +505,11 @@ SYSCTL = [
 
 
 def sysctl(host: Host) -> str:
+    """Return ``key = value`` lines."""
     lines = []
     for pattern in " ".join(SYSCTL).split():
         path = "/proc/sys/" + pattern
-        for found in sorted(glob.glob(path)) if "*" in path else [path]:
+        for found in expand(path):
             try:
                 value = text_of(read_raw(found, 4096)).strip()
             except OSError:
@@ -455,10 +521,12 @@ def sysctl(host: Host) -> str:
 
 
 def modules(host: Host) -> str:
+    """Return the names of the loaded kernel modules."""
     return "".join(sorted(line.split()[0] + "\n" for line in read_text("/proc/modules").splitlines() if line))
 
 
 def ima(host: Host) -> str:
+    """Return how much the integrity measurement architecture has measured, and the size of its policy."""
     folder = "/sys/kernel/security/ima"
     if not os.path.isdir(folder):
         raise NoAnswer(127, "内核没有启用 IMA 或未挂载 securityfs")
@@ -468,16 +536,18 @@ def ima(host: Host) -> str:
 
 
 def tpm(host: Host) -> str:
+    """Return the names of trusted (TPM, TCM) devices."""
     return "".join("/dev/%s\n" % name for name in names_in("/dev") if name.startswith(("tpm", "tcm")))
 
 
 def secure_boot(host: Host) -> str:
+    """Return what mokutil would say."""
     if not os.path.isdir("/sys/firmware/efi"):
         return "EFI variables are not supported on this system\n"
     try:
         value = read_raw("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", 8)
     except OSError as error:
-        raise NoAnswer(1, str(error))
+        raise NoAnswer(1, str(error)) from None
     return "SecureBoot enabled\n" if value[4:5] == b"\1" else "SecureBoot disabled\n"
 
 
@@ -497,8 +567,7 @@ def walk(folder: str, depth: int) -> "Iterator[Tuple[str, os.stat_result]]":
         try:
             if entry.is_dir(follow_symlinks=False):
                 if depth > 1:
-                    for found in walk(entry.path, depth - 1):
-                        yield found
+                    yield from walk(entry.path, depth - 1)
             elif entry.is_file(follow_symlinks=False):
                 yield entry.path, entry.stat(follow_symlinks=False)
         except OSError:
@@ -506,7 +575,8 @@ def walk(folder: str, depth: int) -> "Iterator[Tuple[str, os.stat_result]]":
 
 
 def log_stat(host: Host) -> str:
-    lines = []
+    """Return ``mode owner group size mtime path`` per file under /var/log."""
+    lines = []  # type: List[str]
     for path, info in walk("/var/log", LOG_DEPTH):
         if len(lines) >= LOG_CAP:
             lines.append("truncated\n")
@@ -551,8 +621,8 @@ def log_oldest(host: Host) -> str:
 
 
 def journal(host: Host) -> str:
-    """Return where the journal is kept, its size, and per file size, oldest and newest entry (from the file headers)."""
-    lines, total = [], 0
+    """Return where the journal is kept, its size, and per file size, oldest and newest entry (from its header)."""
+    lines, total = [], 0  # type: List[str], int
     for folder in ("/var/log/journal", "/run/log/journal"):
         for path, info in walk(folder, 2):
             if not path.endswith((".journal", ".journal~")):
@@ -579,10 +649,12 @@ def nft_loaded() -> bool:
 
 
 def ask_nft(host: Host) -> str:
+    """Return why nft must not be asked."""
     return "" if nft_loaded() else "内核没有装入 nf_tables，没有规则；未执行以免装入模块"
 
 
 def ask_iptables(host: Host) -> str:
+    """Return why iptables-save must not be asked."""
     if read_text("/proc/net/ip_tables_names").strip():
         return ""
     if nft_loaded() and not program("nft") and os.path.realpath(program("iptables-save")).endswith("-nft-multi"):
@@ -591,28 +663,34 @@ def ask_iptables(host: Host) -> str:
 
 
 def ask_ufw(host: Host) -> str:
+    """Return why ufw need not be asked."""
     if re.search(r"(?im)^[ \t]*ENABLED[ \t]*=[ \t]*yes", read_text("/etc/ufw/ufw.conf")):
         return ""
     return "/etc/ufw/ufw.conf 未启用"
 
 
 def ask_firewalld(host: Host) -> str:
+    """Return why firewall-cmd cannot be asked."""
     return "" if host.running("firewalld") else "firewalld 未运行；未执行"
 
 
 def ask_chrony(host: Host) -> str:
+    """Return why chronyc cannot be asked."""
     return "" if host.running("chronyd") else "chronyd 未运行；未执行"
 
 
 def ask_ntp(host: Host) -> str:
+    """Return why ntpq cannot be asked."""
     return "" if host.running("ntpd") else "ntpd 未运行；未执行"
 
 
 def ask_timesyncd(host: Host) -> str:
+    """Return why timedatectl must not be asked."""
     return "" if host.running("systemd-timesyn") else "systemd-timesyncd 未运行；未执行以免启动它"
 
 
 def ask_kysec(host: Host) -> str:
+    """Return why getstatus (of Kylin; SELinux has one of the same name) must not be asked."""
     if os.path.isdir("/sys/kernel/security/kysec") or os.path.isdir("/etc/kysec"):
         return ""
     return "没有 kysec"
@@ -624,6 +702,7 @@ def timesync_stamp(host: Host) -> str:
 
 
 def dpkg(host: Host) -> str:
+    """Return ``package version arch status source source-version``, tab-separated."""
     raw = read_text("/var/lib/dpkg/status", 64 << 20)
     if not raw:
         raise NoAnswer(127, "没有 /var/lib/dpkg/status")
@@ -633,7 +712,7 @@ def dpkg(host: Host) -> str:
         if "Package" not in field or "Version" not in field:
             continue
         name, version = field["Package"], field["Version"]
-        source, _, source_version = field.get("Source", name).partition(" ")
+        source, _, source_version = (field.get("Source") or name).partition(" ")
         row = [name, version, field.get("Architecture", ""), field.get("Status", ""), source]
         lines.append("\t".join([*row, source_version.strip("()") or version]) + "\n")
     return "".join(lines)
@@ -660,20 +739,34 @@ def deb_key(version: str) -> "Tuple[int, List[Any], List[Any]]":
 
 
 def unpacked(path: str, limit: int = 64 << 20) -> bytes:
-    """Return the content of a plain or compressed file, with the host's own unpackers; b"" when that fails."""
+    """Return the content of a plain or compressed file, with the host's own unpackers.
+
+    Raises:
+        OSError: when it cannot be read or unpacked; an empty answer would look like "nothing outstanding".
+    """
     ways = {".gz": ["gzip"], ".xz": ["xz"], ".lz4": ["lz4"], ".zst": ["zstd"], ".bz2": ["bzip2"]}
     suffix = os.path.splitext(path)[1]
     if suffix not in ways:
         return read_raw(path, limit)
-    if program(ways[suffix][0]):
-        return Child(ways[suffix] + ["-dc", path], 8, limit).wait()
-    if os.access("/usr/lib/apt/apt-helper", os.X_OK):
-        return Child(["/usr/lib/apt/apt-helper", "cat-file", path], 8, limit).wait()
-    return b""
+    tools = [[*ways[suffix], "-dc"], ["/usr/lib/apt/apt-helper", "cat-file"]]
+    for tool in tools:
+        if program(tool[0]):
+            child = Child([*tool, path], HELP_SECONDS, limit)
+            content = child.wait()
+            if child.rc == 0:
+                return content
+    raise OSError("不能解压 " + path)
+
+
+def need_packages(host: Host, name: str, expected: bool) -> None:
+    """Raise NoAnswer unless the list of installed packages was gathered: from half of it, all would look well."""
+    if name not in host.outputs:
+        raise NoAnswer(*((1, "没有得到 %s" % name) if expected else (127, "主机不用这种软件包")))
 
 
 def security_lists() -> "List[str]":
-    found = glob.glob("/var/lib/apt/lists/*_Packages*")
+    """Return the downloaded package lists of security suites; before Debian 11 they were called updates."""
+    found = expand("/var/lib/apt/lists/*_Packages*")
     return sorted(path for path in found if re.search(r"security|_dists_[a-z]+_updates_", os.path.basename(path)))
 
 
@@ -682,8 +775,7 @@ def apt_security(host: Host) -> str:
 
     Pins and holds are not applied: what is listed is outstanding, whatever the reason.
     """
-    if "pkg.dpkg" not in host.outputs:
-        raise NoAnswer(127, "不是 dpkg 系统")
+    need_packages(host, "pkg.dpkg", os.path.exists("/var/lib/dpkg/status"))
     installed = {}  # type: Dict[Tuple[str, str], str]
     for line in host.outputs["pkg.dpkg"].splitlines():
         part = line.split("\t")
@@ -703,14 +795,15 @@ def apt_security(host: Host) -> str:
             if best and deb_key(field.get("Version", "0")) > deb_key(best):
                 newest[key] = (field["Version"], origin)
     return "".join(
-        "%s\t%s\t%s\t%s\n" % (key[0], installed[key], version, origin) for key, (version, origin) in sorted(newest.items())
+        "%s\t%s\t%s\t%s\n" % (key[0], installed[key], version, origin)
+        for key, (version, origin) in sorted(newest.items())
     )
 
 
 def apt_lists(host: Host) -> str:
     """Return ``file <tab> mtime <tab> Date <tab> Suite <tab> Label`` of every downloaded Release file."""
     lines = []
-    for path in sorted(glob.glob("/var/lib/apt/lists/*Release")):
+    for path in expand("/var/lib/apt/lists/*Release"):
         head = read_text(path, 8192)
         field = dict(re.findall(r"^(Date|Suite|Label): *(.*)$", head, re.M))
         values = [field.get(name, "") for name in ("Date", "Suite", "Label")]
@@ -737,29 +830,31 @@ DNF_CACHES = ["/var/cache/dnf/*/repodata", "/var/cache/libdnf5/*/repodata", "/va
 
 
 def updateinfo_files() -> "List[str]":
-    return sorted({path for folder in DNF_CACHES for path in glob.glob(folder + "/*updateinfo.xml*")})
+    """Return the downloaded advisory documents."""
+    return sorted({path for folder in DNF_CACHES for path in expand(folder + "/*updateinfo.xml*")})
 
 
 def dnf_lists(host: Host) -> str:
     """Return ``mtime <tab> repository folder <tab> updateinfo|none`` of every downloaded repository description."""
     advised = {os.path.dirname(path) for path in updateinfo_files()}
     lines = []
-    for path in sorted({path for folder in DNF_CACHES for path in glob.glob(folder + "/repomd.xml")}):
+    for path in sorted({path for folder in DNF_CACHES for path in expand(folder + "/repomd.xml")}):
         folder = os.path.dirname(path)
-        lines.append("%s\t%s\t%s\n" % (iso(os.stat(path).st_mtime), folder, "updateinfo" if folder in advised else "none"))
+        lines.append(
+            "%s\t%s\t%s\n" % (iso(os.stat(path).st_mtime), folder, "updateinfo" if folder in advised else "none")
+        )
     return "".join(lines)
 
 
 def dnf_security(host: Host) -> str:
     """Return ``advisory severity date package installed available`` of outstanding security advisories."""
-    if "pkg.rpm" not in host.outputs:
-        raise NoAnswer(127, "不是 rpm 系统")
+    need_packages(host, "pkg.rpm", bool(program("rpm")))
     installed = {}  # type: Dict[Tuple[str, str], str]
     for line in host.outputs["pkg.rpm"].splitlines():
         name, evr, arch = line.split("\t")[:3]
         if (name, arch) not in installed or evr_key(evr) > evr_key(installed[name, arch]):
             installed[name, arch] = evr
-    lines = set()
+    lines = set()  # type: Set[str]
     for path in updateinfo_files():
         lines.update(advisories(unpacked(path), installed))
     return "".join(sorted(lines))
@@ -769,11 +864,7 @@ def advisories(xml: bytes, installed: "Dict[Tuple[str, str], str]") -> "Iterator
     """Yield one line per installed package that a security advisory of an updateinfo document supersedes."""
     from xml.etree import ElementTree
 
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
-        return
-    for update in root.iter("update"):
+    for update in ElementTree.fromstring(xml).iter("update"):
         if update.get("type") != "security":
             continue
         issued = update.find("issued")
@@ -788,7 +879,7 @@ def advisories(xml: bytes, installed: "Dict[Tuple[str, str], str]") -> "Iterator
 
 
 def homes(host: Host) -> str:
-    """Return ``home|dotfile account mode owner group path`` for accounts with a login shell; local file systems only."""
+    """Return ``home|dotfile account mode owner group path`` for accounts with a login shell, of local file systems."""
     lines = []
     remote = [m[1] for m in mounts() if re.match(r"nfs|cifs|smb|fuse|autofs|ceph|gluster|lustre|9p", m[2])]
     for line in read_text("/etc/passwd", 8 << 20).splitlines():
@@ -832,9 +923,9 @@ GRUB_LINE = re.compile(r"(?m)^[^#\n]*(?:superusers|password(?:_pbkdf2)?[ \t]|GRU
 def grub(host: Host) -> str:
     """Return ``boot_loader <name>`` and the lines about authentication, each as ``path:line``, passwords masked."""
     host.need_root()
-    paths = [path for pattern in GRUB_FILES for path in sorted(glob.glob(pattern))]
+    paths = [path for pattern in GRUB_FILES for path in expand(pattern)]
     loader = "grub" if any("grub.cfg" in path for path in paths) else "none"
-    if loader == "none" and glob.glob("/boot/loader/entries/*.conf") + glob.glob("/boot/efi/loader/loader.conf"):
+    if loader == "none" and expand("/boot/loader/entries/*.conf") + expand("/boot/efi/loader/loader.conf"):
         loader = "systemd-boot"
     lines = ["boot_loader %s\n" % loader]
     for path in paths:
@@ -846,6 +937,7 @@ def grub(host: Host) -> str:
 
 
 def selinux(host: Host) -> str:
+    """Return what getenforce would say."""
     enforce = read_text("/sys/fs/selinux/enforce").strip()
     if enforce:
         return "Enforcing\n" if enforce == "1" else "Permissive\n"
@@ -855,6 +947,7 @@ def selinux(host: Host) -> str:
 
 
 def apparmor(host: Host) -> str:
+    """Return whether AppArmor is enabled and the number of profiles by mode."""
     enabled = read_text("/sys/module/apparmor/parameters/enabled").strip()
     if not enabled:
         raise NoAnswer(127, "内核没有 AppArmor")
@@ -865,8 +958,8 @@ def apparmor(host: Host) -> str:
 
 
 def clamav(host: Host) -> str:
-    """Return ``path <tab> build time <tab> version <tab> signatures <tab> size <tab> mtime`` of each signature data base."""
-    paths = sorted(glob.glob("/var/lib/clamav/*.c[vl]d"))
+    """Return ``path build-time version signatures size mtime`` of each signature data base, tab-separated."""
+    paths = expand("/var/lib/clamav/*.c*d")
     if not paths and not (program("clamscan") or program("clamd") or program("freshclam")):
         raise NoAnswer(127, "没有安装 ClamAV")
     lines = []
@@ -879,7 +972,8 @@ def clamav(host: Host) -> str:
 
 
 def aide(host: Host) -> str:
-    paths = sorted(glob.glob("/var/lib/aide/aide.db*") + glob.glob("/var/lib/aide/*.gz"))
+    """Return the stat lines of the data bases of AIDE."""
+    paths = sorted(expand("/var/lib/aide/aide.db*") + expand("/var/lib/aide/*.gz"))
     if not paths and not program("aide"):
         raise NoAnswer(127, "没有安装 AIDE")
     return stat_lines(host, sorted(set(paths)))
@@ -903,7 +997,8 @@ CRON_PLACES = [
 
 
 def cron_files(host: Host) -> str:
-    inside = [path for folder in CRON_PLACES for path in sorted(glob.glob(folder + "/*")) if os.path.isfile(path)]
+    """Return the stat lines of the places of cron and at and of the files in them."""
+    inside = [path for folder in CRON_PLACES for path in expand(folder + "/*") if os.path.isfile(path)]
     return stat_lines(host, CRON_PLACES + inside)
 
 
@@ -911,7 +1006,7 @@ def cron_jobs(host: Host) -> str:
     """Return ``path:line`` for every line of a crontab that is no comment, secrets masked."""
     lines = []
     patterns = ["/etc/crontab", "/etc/anacrontab", "/etc/cron.d/*", "/var/spool/cron/*", "/var/spool/cron/crontabs/*"]
-    for path in [path for pattern in patterns for path in sorted(glob.glob(pattern))]:
+    for path in [path for pattern in patterns for path in expand(pattern)]:
         for line in read_text(path, 65536).splitlines():
             if line.strip() and not line.lstrip().startswith("#"):
                 lines.append("%s:%s\n" % (printable(path), mask(line.strip())))
@@ -923,9 +1018,15 @@ def cron_jobs(host: Host) -> str:
 
 
 SECRET_PLACES = ["/etc", "/opt", "/srv", "/usr/local/etc", "/app", "/data", "/home"]
-SECRET_NAME = re.compile(r"\.(conf|cnf|cfg|ini|properties|ya?ml|json|xml|env|sh|php|toml)$|/\.(env|my\.cnf|pgpass|netrc)$")
-SECRET_SKIP = re.compile(r"^/etc/(pam\.d|ssl|alternatives|fonts|security|selinux|apparmor\.d|udev|systemd|dbus-1)/")
-SECRET_LINE = re.compile(rb"(?i)(?:passw(?:or)?d|secret|api_?key|token)[\"']?[ \t]*[=:][ \t]*[\"']?([^\s\"'<>${}%#]{4,})")
+SECRET_NAME = re.compile(
+    r"\.(conf|cnf|cfg|ini|properties|ya?ml|json|xml|env|sh|php|toml)$|/\.(env|my\.cnf|pgpass|netrc)$"
+)
+SECRET_SKIP = re.compile(
+    r"^/etc/nsswitch|^/etc/(pam\.d|ssl|alternatives|fonts|security|selinux|apparmor\.d|udev|systemd|dbus-1)/"
+)
+SECRET_LINE = re.compile(
+    rb"(?i)(?:passw(?:or)?d|secret|api_?key|token)[\"']?[ \t]*[=:][ \t]*[\"']?([^\s\"'<>${}%#]{4,})"
+)
 SECRET_FILES, SECRET_SIZE, SECRET_LINES = 3000, 128 << 10, 300
 
 
@@ -955,6 +1056,7 @@ def plaintext_secrets(host: Host) -> str:
 
 
 def exports(host: Host) -> str:
+    """Return the exported NFS folders with their effective options."""
     if not os.path.exists("/var/lib/nfs/etab"):
         raise NoAnswer(127, "没有 NFS 服务端")
     return read_text("/var/lib/nfs/etab")
@@ -962,15 +1064,17 @@ def exports(host: Host) -> str:
 
 def versions(host: Host) -> str:
     """Return what ``ssh -V`` (from sshd.version) and ``openssl version`` say, one line each."""
-    out = text_of(Child(["openssl", "version"], 5, 4096).wait()) if program("openssl") else ""
+    out = text_of(Child(["openssl", "version"], HELP_SECONDS, 4096).wait()) if program("openssl") else ""
     return host.outputs.get("sshd.version", "") + out
 
 
 def user_id(host: Host) -> str:
+    """Return the effective user id."""
     return "%d\n" % host.uid
 
 
 def _content(path: str) -> "Callable[[Host], str]":
+    """Return a reader of one file."""
     return lambda host: read_text(path)
 
 
@@ -1034,32 +1138,40 @@ def scan_kinds(kind: str, mode: int, known: bool, path: str) -> "List[str]":
 
 def scan_lines(raw: bytes, host: Host) -> str:
     """Return ``kind mode owner group path`` lines from the records of find, capped per kind."""
-    records = []
-    for record in raw.split(b"\0")[:-1]:
-        kind, mode, uid, gid, path = os.fsdecode(record).split(" ", 4)
-        records.append((kind, int(mode, 8), int(uid), int(gid), path))
-    resolve(host.users, "passwd", {record[2] for record in records})
-    resolve(host.groups, "group", {record[3] for record in records})
+    records = [os.fsdecode(record).split(" ", 4) for record in raw.split(b"\0")[:-1]]
+    answered = resolve(host.users, "passwd", {int(record[2]) for record in records})
+    answered = resolve(host.groups, "group", {int(record[3]) for record in records}) and answered
     counts, lines = {}, []  # type: Dict[str, int], List[str]
-    for kind, mode, uid, gid, path in records:
-        known = uid in host.users and gid in host.groups
+    for kind, octal, user, team, path in records:
+        mode, uid, gid = int(octal, 8), int(user), int(team)
+        known = not answered or (uid in host.users and gid in host.groups)
         for name in scan_kinds(kind, mode, known, path):
             counts[name] = counts.get(name, 0) + 1
             if counts[name] <= SCAN_CAP:
-                owner, group = host.users.get(uid, str(uid)), host.groups.get(gid, str(gid))
+                owner, group = host.users.get(uid, user), host.groups.get(gid, team)
                 lines.append("%s %04o %s %s %s\n" % (name, mode, owner, group, printable(path)))
     lines += ["truncated %s %d\n" % pair for pair in sorted(counts.items()) if pair[1] > SCAN_CAP]
+    if not answered:
+        lines.append("truncated unowned 0\n")
     return "".join(lines)
 
 
-def resolve(known: "Dict[int, str]", table: str, wanted: "Set[int]") -> None:
-    """Ask the host's name services (LDAP, sssd) for ids that the local files do not know, once, within two seconds."""
+def resolve(known: "Dict[int, str]", table: str, wanted: "Set[int]") -> bool:
+    """Ask the name services (LDAP, sssd) once for ids that the local files do not know.
+
+    Returns:
+        whether they answered; if not, an id that stays unknown may well belong to somebody.
+    """
     unknown = [str(number) for number in sorted(wanted - set(known))[:200]]
-    if unknown and program("getent"):
-        for line in text_of(Child(["getent", table, *unknown], 2, 1 << 16).wait()).splitlines():
-            field = line.split(":")
-            if len(field) > 2 and field[2].isdigit():
-                known[int(field[2])] = field[0]
+    if not unknown or not program("getent"):
+        return True
+    child = Child(["getent", table, *unknown], HELP_SECONDS, 1 << 16)
+    child.wait()
+    for line in text_of(bytes(child.out)).splitlines():
+        field = line.split(":")
+        if len(field) > 2 and field[2].isdigit():
+            known[int(field[2])] = field[0]
+    return child.rc != 124
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -1077,10 +1189,10 @@ class Item:
         ask: returns why the command must not be run now, or "".
         unasked: return code to show when ``ask`` refused: 0 where that is the answer (no rules), else 1.
         mode: how the output is masked.
-        seconds: time limit.
         size: multiple of the size limit.
         nobody: run as nobody, for programs that would otherwise open a data base for writing.
         parse: turns raw output into text.
+        share: part of the budget after which the command is ended.
     """
 
     def __init__(
@@ -1093,14 +1205,14 @@ class Item:
         ask: "Optional[Callable[[Host], str]]" = None,
         unasked: int = 1,
         mode: int = PLAIN,
-        seconds: float = 5,
         size: int = 1,
         nobody: bool = False,
         parse: "Optional[Callable[[bytes, Host], str]]" = None,
+        share: float = 0.8,
     ) -> None:
         self.name, self.cmd, self.read, self.argv, self.root = name, cmd, read, argv, root
-        self.ask, self.unasked, self.mode, self.seconds = ask, unasked, mode, seconds
-        self.size, self.nobody, self.parse = size, nobody, parse
+        self.ask, self.unasked, self.mode, self.size = ask, unasked, mode, size
+        self.nobody, self.parse, self.share = nobody, parse, share
 
 
 SHELL_SCRIPT = (
@@ -1121,16 +1233,24 @@ RPM_FORMAT = "%{NAME}\\t%|EPOCH?{%{EPOCH}}:{0}|:%{VERSION}-%{RELEASE}\\t%{ARCH}\
 
 
 def shell_argv(flags: str) -> "Callable[[Host], List[str]]":
+    """Return the command that asks bash, started with these flags, for its effective settings."""
     return lambda host: [*SHELL_ENV, "bash", flags, SHELL_SCRIPT] if program("bash") else ["bash"]
 
+
+EXPLAINED = [  # (what a program says, what it means for the reader of the record)
+    (
+        "Missing privilege separation directory",
+        "sshd 的运行目录不存在（sshd 已停止或由 socket 启动），sshd -T 给不出生效配置；采集不在目标上创建目录",
+    ),
+]
 
 SCAN = Item(
     "fs.scan",
     "find / -xdev ...",
     argv=scan_argv,
-    seconds=60,
     size=32,
     parse=scan_lines,
+    share=1.0,
 )
 
 READ_FIRST = [
@@ -1169,7 +1289,18 @@ READ_FIRST = [
     Item("pkg.dnf_lists", "ls -l /var/cache/dnf", dnf_lists),
 ]
 
-COMMANDS = [
+COMMANDS = [  # what takes longest comes first
+    Item("systemd.show", "systemctl show -p %s %s" % (SHOWN, SHOWN_UNITS), mode=FULL),
+    Item("systemd.unit_files", "systemctl list-unit-files --full --no-legend"),
+    Item(
+        "pkg.rpm",
+        "rpm -qa --qf " + RPM_FORMAT,
+        argv=lambda host: ["rpm", "-qa", "--qf", RPM_FORMAT],
+        size=4,
+        nobody=True,
+    ),
+    Item("systemd.timers", "systemctl list-timers --all --full --no-legend"),
+    Item("systemd.units", "systemctl list-units --all --full --plain --no-legend"),
     Item("sshd.effective", "sshd -T -C user=root,host=localhost,addr=127.0.0.1", root=True),
     Item("sshd.version", "ssh -V"),
     Item("shell.login", "bash -lc 'echo $TMOUT $PATH ...; umask; ulimit -Hc'", argv=shell_argv("-lc"), mode=FULL),
@@ -1177,10 +1308,6 @@ COMMANDS = [
     Item("account.useradd_defaults", "useradd -D"),
     Item("account.lastlog", "lastlog"),
     Item("account.logged_in", "who -u"),
-    Item("systemd.units", "systemctl list-units --all --full --plain --no-legend"),
-    Item("systemd.unit_files", "systemctl list-unit-files --full --no-legend"),
-    Item("systemd.show", "systemctl show -p %s %s" % (SHOWN, SHOWN_UNITS), mode=FULL),
-    Item("systemd.timers", "systemctl list-timers --all --full --no-legend"),
     Item("net.addresses", "ip -o addr"),
     Item("net.routes", "ip route"),
     Item("kernel.modprobe", "modprobe -n -v usb-storage"),
@@ -1194,7 +1321,6 @@ COMMANDS = [
     Item("fw.iptables", "iptables-save", root=True, ask=ask_iptables, unasked=0),
     Item("fw.firewalld", "firewall-cmd --list-all-zones", root=True, ask=ask_firewalld, unasked=252),
     Item("fw.ufw", "ufw status verbose", root=True, ask=ask_ufw),
-    Item("pkg.rpm", "rpm -qa --qf " + RPM_FORMAT, argv=lambda host: ["rpm", "-qa", "--qf", RPM_FORMAT], size=4, nobody=True),
     Item("fs.usage", "df -PTl"),
     Item("fs.block", "lsblk -nro NAME,TYPE,FSTYPE,MOUNTPOINT"),
     Item("mac.kysec", "getstatus", ask=ask_kysec, unasked=127),
@@ -1220,11 +1346,11 @@ FILES = [
     (HASH_FIELD, "/etc/passwd /etc/group"),
     (
         EQUALS,
-        "/etc/login.defs /etc/pam.conf /etc/pam.d/* /etc/security/faillock.conf /etc/security/pwquality.conf"
-        " /etc/security/pwquality.conf.d/* /etc/security/pwhistory.conf /etc/security/limits.conf"
-        " /etc/security/limits.d/* /etc/security/access.conf /etc/security/time.conf /etc/ssh/sshd_config"
-        " /etc/ssh/sshd_config.d/* /etc/sudoers /etc/sudoers.d/* /etc/nsswitch.conf /etc/audit/* /etc/audit/rules.d/*"
-        " /etc/audit/plugins.d/* /etc/audisp/* /etc/audisp/plugins.d/*",
+        "/etc/login.defs /etc/pam.conf /etc/pam.d/* /usr/lib/pam.d/* /etc/security/faillock.conf"
+        " /etc/security/pwquality.conf /etc/security/pwquality.conf.d/* /etc/security/pwhistory.conf"
+        " /etc/security/limits.conf /etc/security/limits.d/* /etc/security/access.conf /etc/security/time.conf"
+        " /etc/ssh/sshd_config /etc/ssh/sshd_config.d/* /etc/sudoers /etc/sudoers.d/* /etc/nsswitch.conf"
+        " /etc/audit/* /etc/audit/rules.d/* /etc/audit/plugins.d/* /etc/audisp/* /etc/audisp/plugins.d/*",
     ),
     (
         FULL,
@@ -1278,7 +1404,8 @@ FILES = [
         " /etc/sysconfig/nftables.conf /etc/sysconfig/iptables /etc/aide.conf /etc/aide/* /etc/aide/aide.conf.d/*"
         " /etc/default/aide /etc/tmpfiles.d/* /usr/lib/tmpfiles.d/tmp.conf /usr/lib/tmpfiles.d/systemd-tmp.conf"
         " /run/tmpfiles.d/* /etc/tmpreaper.conf /etc/fail2ban/jail.conf /etc/fail2ban/jail.local"
-        " /etc/fail2ban/jail.d/* /etc/clamav/*.conf /etc/clamd.d/*.conf /etc/freshclam.conf /etc/crypto-policies/config",
+        " /etc/fail2ban/jail.d/* /etc/clamav/*.conf /etc/clamd.d/*.conf /etc/freshclam.conf /etc/crypto-policies/config"
+        " /etc/crypto-policies/back-ends/opensshserver.config /etc/sysconfig/sshd /etc/default/ssh",
     ),
 ]
 
@@ -1400,7 +1527,7 @@ class Child:
 
 
 def options(argv: "List[str]") -> "Dict[str, float]":
-    """Return the limits: ``--budget=`` seconds, ``--item-limit=`` and ``--total-limit=`` bytes, else PANSHI_* variables."""
+    """Return the limits: ``--budget=`` in seconds, ``--item-limit=`` and ``--total-limit=`` in bytes, or PANSHI_*."""
     chosen = {"budget": 25.0, "item-limit": 256.0 * 1024, "total-limit": 4096.0 * 1024}
     for name in chosen:
         told = os.environ.get("PANSHI_" + name.upper().replace("-", "_"))
@@ -1419,7 +1546,7 @@ class Collector:
 
     def __init__(self, limits: "Dict[str, float]") -> None:
         self.began = time.monotonic()
-        self.until = self.began + limits["budget"]
+        self.budget = limits["budget"]
         self.item_limit = int(limits["item-limit"])
         self.space = int(limits["total-limit"])
         self.host = Host()
@@ -1428,11 +1555,12 @@ class Collector:
         self.globs = []  # type: List[str]
         self.open = []  # type: List[Tuple[Item, Child]]
 
-    def left(self) -> float:
-        """Return the seconds left."""
-        return self.until - time.monotonic()
+    def left(self, share: float = 1.0) -> float:
+        """Return the seconds left of the whole budget, or of its first part."""
+        return self.began + self.budget * share - time.monotonic()
 
     def skip(self, name: str, why: str) -> None:
+        """Note that an item could not be gathered."""
         self.skipped.append({"id": name, "why": why})
 
     def keep(
@@ -1470,7 +1598,7 @@ class Collector:
         """Answer an item that needs no program of its own."""
         assert item.read is not None
         began = time.monotonic()
-        seconds = min(item.seconds, self.left())
+        seconds = self.left() / 2
         if seconds <= 0:
             return self.skip(item.name, "时间用尽")
         rc, out, err = 0, "", ""
@@ -1491,7 +1619,8 @@ class Collector:
     def start(self, item: Item) -> None:
         """Start an item's command, or answer at once why it is not run."""
         now = time.monotonic()
-        if self.left() <= 0:
+        seconds = self.left(item.share)
+        if seconds <= 0:
             return self.skip(item.name, "时间用尽")
         argv = item.argv(self.host) if item.argv else item.cmd.split()
         if not program(argv[0]):
@@ -1502,7 +1631,7 @@ class Collector:
         if why:
             return self.keep(item.name, item.cmd, item.unasked, "", why, now)
         try:
-            child = Child(argv, min(item.seconds, self.left()), self.item_limit * item.size, item.nobody)
+            child = Child(argv, seconds, self.item_limit * item.size, item.nobody)
         except OSError as error:
             return self.keep(item.name, item.cmd, 126, "", str(error), now)
         self.open.append((item, child))
@@ -1515,17 +1644,32 @@ class Collector:
         except Exception as error:
             return self.skip(item.name, "%s: %s" % (type(error).__name__, error))
         out, err = mask(out, item.mode), mask(text_of(bytes(child.err)))
+        err = "".join(why + "\n" for said, why in EXPLAINED if said in err) + err
         if item.name == "sshd.version":
             out, err = out + err, ""  # ssh -V speaks on stderr
-        self.host.outputs[item.name] = out
         assert child.rc is not None
-        if child.rc == 124:
+        if child.rc == 0:
+            self.host.outputs[item.name] = out
+        elif child.rc == 124:
             self.skip(item.name, "超时（%.0f 秒）" % (time.monotonic() - child.started))
         self.keep(item.name, item.cmd, child.rc, out, err, child.started, item.size, child.full)
 
-    def poll(self, lanes: int) -> None:
-        """Advance the open commands until fewer than ``lanes`` are open."""
-        while len(self.open) >= lanes:
+    def lane_free(self) -> bool:
+        """Return whether to start the next command. One that takes long keeps no lane: a hang costs only its answer."""
+        now = time.monotonic()
+        return sum(now - child.started < PATIENCE for _, child in self.open) < LANES
+
+    def scan_left(self) -> bool:
+        """Return whether no command but the scan is open."""
+        return all(item is SCAN for item, _ in self.open)
+
+    def all_done(self) -> bool:
+        """Return whether no command is open."""
+        return not self.open
+
+    def poll(self, enough: "Callable[[], bool]") -> None:
+        """Advance the open commands until it is enough."""
+        while not enough():
             quiet = not Child.pump(0.05)
             for pair in list(self.open):
                 if pair[1].ended(quiet):
@@ -1537,9 +1681,8 @@ class Collector:
         for mode, patterns in FILES:
             for pattern in patterns.split():
                 self.globs.append(pattern)
-                found = sorted(glob.glob(pattern)) if re.search(r"[*?[]", pattern) else [pattern]
-                for path in found:
-                    if "file:" + path not in self.items and os.path.lexists(path):
+                for path in expand(pattern):
+                    if "file:" + path not in self.items:
                         if self.left() <= 0:
                             self.skip("file:" + path, "时间用尽")
                         else:
@@ -1551,7 +1694,7 @@ class Collector:
         rc, out, err, full = 0, "", "", False
         info = os.lstat(path)
         told = {"type": "file"}  # type: Dict[str, Any]
-        signal.setitimer(signal.ITIMER_REAL, min(2, self.left()))
+        signal.setitimer(signal.ITIMER_REAL, self.left() / 2)
         try:
             if stat.S_ISLNK(info.st_mode):
                 told = {"type": "link", "target": os.readlink(path)}
@@ -1582,12 +1725,12 @@ class Collector:
         for item in READ_FIRST:
             self.read(item)
         for item in COMMANDS:
-            self.poll(LANES)
+            self.poll(self.lane_free)
             self.start(item)
-        self.poll(2)
+        self.poll(self.scan_left)
         for item in READ_LAST:
             self.read(item)
-        self.poll(1)
+        self.poll(self.all_done)
 
     def document(self, started: float) -> "Dict[str, Any]":
         """Return the JSON document of docs/design.md, section 2."""
@@ -1607,10 +1750,12 @@ class Collector:
 
 
 def on_alarm(number: int, frame: object) -> None:
+    """End the reading of one item."""
     raise OutOfTime()
 
 
 def on_end(number: int, frame: object) -> None:
+    """End in order, so that no child outlives the collector."""
     raise SystemExit(128 + number)
 
 
@@ -1621,7 +1766,7 @@ def main(argv: "List[str]") -> int:
     signal.signal(signal.SIGALRM, on_alarm)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, on_end)
-    os.umask(0o077)
+    os.umask(0o022)  # what init gives, so that a shell that no profile tells otherwise shows the host's, not sudo's
     os.chdir("/")
     os.nice(10)  # the audited service goes first; the kernel derives the input/output priority from it
     try:
