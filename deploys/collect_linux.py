@@ -25,9 +25,11 @@ class LinuxFacts(FactBase[dict]):
     """The facts document of a Linux host; the collectors must be on standard input."""
 
     def command(self, become: bool) -> StringCommand:
+        """Return the command line; ``become`` is whether to use sudo."""
         return StringCommand(call(become).command)
 
     def process(self, output: list[str]) -> dict:
+        """Return the document behind whatever the login shell said."""
         return json.loads(next(line for line in output if line.startswith("{")))
 
 

@@ -118,6 +118,10 @@ class Overflow(Exception):
     """The target printed more than was allowed."""
 
 
+class SpoolFull(Exception):
+    """The ops host could not store what the target printed."""
+
+
 class Transfer:
     """Sends a collector through a session and stores what comes back.
 
@@ -143,7 +147,7 @@ class Transfer:
 
         Raises:
             Overflow: when there is too much output.
-            OSError: when the spool cannot be written.
+            SpoolFull: when the spool cannot be written.
         """
         errors = gevent.spawn(self._read_stderr)
         writer = gevent.spawn(self._send)
@@ -157,12 +161,19 @@ class Transfer:
 
     def _read_stdout(self) -> None:
         size = 0
-        with self._spool.open("wb") as spool:
-            while chunk := self._session.recv(_CHUNK):
-                size += len(chunk)
-                if size > self._most:
-                    raise Overflow
+        self._store(b"", "wb")
+        while chunk := self._session.recv(_CHUNK):
+            size += len(chunk)
+            if size > self._most:
+                raise Overflow
+            self._store(chunk, "ab")
+
+    def _store(self, chunk: bytes, mode: str) -> None:
+        try:
+            with self._spool.open(mode) as spool:
                 spool.write(chunk)
+        except OSError as error:
+            raise SpoolFull(error.strerror) from error
 
     def _read_stderr(self) -> None:
         while chunk := self._session.recv_stderr(_CHUNK):
@@ -310,7 +321,10 @@ class Fleet:
         spool = Path(self._plan["spool"]) / f"{target['number']}.json"
         outcome: dict[str, Any]
         try:
+            host.connect(show_errors=False, raise_exceptions=True)
             outcome = self._collect(host, target, spool)
+        except (ConnectError, PyinfraError) as error:
+            outcome = explain(error, host.name, target["address"])
         except Overflow:
             outcome = _failure(
                 "failed",
@@ -325,8 +339,17 @@ class Fleet:
                 f"主机 {host.name} 在 {self._plan['timeout']} 秒内没有完成采集",
                 "查看主机负载，或用 --timeout 放宽",
             )
-        except (ConnectError, PyinfraError, SSHException, OSError, EOFError) as error:
-            outcome = explain(error, host.name, target["address"])
+        except (SSHException, OSError, EOFError) as error:
+            outcome = _failure(
+                "failed", "PS-E3007", f"主机 {host.name} 的连接中断：{error or type(error).__name__}", "检查网络后重试"
+            )
+        except SpoolFull as error:
+            outcome = _failure(
+                "failed",
+                "PS-E3011",
+                f"主机 {host.name} 的采集结果存不下（{spool.parent}）：{error}",
+                "清理运维机的临时目录，或用环境变量 TMPDIR 另指一处",
+            )
         except Exception as error:  # noqa: BLE001 - one host must never end the run of the others
             outcome = _failure(
                 "failed",
@@ -339,7 +362,6 @@ class Fleet:
         emit(host=host.name, event="end", seconds=round(time.monotonic() - started, 3), **outcome)
 
     def _collect(self, host: FleetHost, target: dict[str, Any], spool: Path) -> dict[str, Any]:
-        host.connect(show_errors=False, raise_exceptions=True)
         password = target["become_password"] if target["become"] else ""
         call = invocation(self._python, self._shell, self._plan["budget"], target["become"], bool(password))
         connector = cast("SSHCollector | LocalCollector", host.connector)

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-CODE = re.compile(r"PS-E\d{4}")
+# A code that is said stands in quotes or in brackets; prose about ranges does not.
+CODE = re.compile(r"[\"\[](PS-E\d{4})")
 PARTS = ("## 含义", "## 常见原因", "## 处理")
 
 

@@ -68,6 +68,20 @@ def test_real_collector_killed_half_way(tmp_path: Path) -> None:
     assert "137" in result.error.message
 
 
+def test_real_full_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a file system of limited size needs root")
+    try:
+        monkeypatch.setattr("tempfile.tempdir", str(disk))
+        result = failure(tmp_path, "print('x' * 200_000)\n")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    assert result.error.code == "PS-E3011"
+
+
 def test_real_unsupported_connection_and_become(tmp_path: Path) -> None:
     windows = Host(name="win", address="192.0.2.9", connection="winrm")
     su = Host(name="su", address="192.0.2.8", become=True, become_method="su")
