@@ -14,25 +14,46 @@ _DEFINE = re.compile(r"@@define\s+(\w+)\s+(.*)")
 _SELECTION = re.compile(r"(?P<sign>[!=-]?)(?P<regex>/\S*)(\s+(?P<rest>.*))?$")
 
 
+# AIDE's expressions are PCRE2 with POSIX classes, which Python's re does not know.
+_CLASSES = {
+    "[:alnum:]": "a-zA-Z0-9",
+    "[:alpha:]": "a-zA-Z",
+    "[:digit:]": "0-9",
+    "[:xdigit:]": "0-9a-fA-F",
+    "[:lower:]": "a-z",
+    "[:upper:]": "A-Z",
+    "[:space:]": r"\s",
+    "[:punct:]": r"!-/:-@\[-`{-~",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """One selection line.
 
     Args:
         sign: "" for a path and all below, ``=`` for the path itself, ``!`` for an exclusion (``-`` without recursion).
-        regex: the expression, matched from the start of the path.
+        pattern: the expression, matched from the start of the path; None for one that Python cannot read.
     """
 
     sign: str
-    regex: str
+    pattern: re.Pattern[str] | None
+
+    @classmethod
+    def read(cls, sign: str, regex: str) -> Selection:
+        """Return the selection of an expression as it stands in the configuration."""
+        for name, members in _CLASSES.items():
+            regex = regex.replace(name, members)
+        try:
+            return cls(sign, re.compile(regex))
+        except re.error:
+            return cls(sign, None)
 
     def covers(self, path: str) -> bool:
         """Return whether the line alone selects a path; only its start is anchored: ``/etc`` selects /etc/passwd."""
-        try:
-            pattern = re.compile(self.regex)
-        except re.error:
+        if self.pattern is None:
             return False
-        return (pattern.fullmatch(path) if self.sign == "=" else pattern.match(path)) is not None
+        return (self.pattern.fullmatch(path) if self.sign == "=" else self.pattern.match(path)) is not None
 
 
 def selections(facts: Facts) -> tuple[list[Selection], list[str]]:
@@ -45,7 +66,7 @@ def selections(facts: Facts) -> tuple[list[Selection], list[str]]:
                 match = _SELECTION.match(line)
                 # a path with a rule behind it; an exclusion stands alone
                 if match is not None and (match["rest"] or match["sign"] in ("!", "-")):
-                    found.append(Selection(match["sign"], match["regex"]))
+                    found.append(Selection.read(match["sign"], match["regex"]))
     return found, unread
 
 

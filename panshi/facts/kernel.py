@@ -142,12 +142,12 @@ def module(facts: Facts, name: str, item_id: str = "kernel.modprobe") -> Module:
 
 
 def _modprobe_line(facts: Facts, name: str, command: str) -> str:
-    """Return "file 第 n 行" of the first modprobe.d line with this command for the module, or ""."""
-    pattern = re.compile(rf"\s*{command}\s+{re.escape(name).replace('-', '[-_]').replace(chr(92) + '[', '[')}\b")
+    """Return "file 第 n 行" of the first modprobe.d line with this command for the module, or "" (- and _ are one)."""
     for folder in ("/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d"):
         for item in facts.glob(f"{folder}/*.conf"):
             for number, line in enumerate(item.out.splitlines(), 1):
-                if pattern.match(line):
+                words = line.replace("-", "_").split()
+                if words[:2] == [command, name.replace("-", "_")]:
                     return f"{item.id[5:]} 第 {number} 行"
     return ""
 
