@@ -21,7 +21,7 @@ def test_debian_and_its_security_archive_are_told_apart() -> None:
 
 
 def test_another_distribution_leaves_the_choice_to_mmdebstrap() -> None:
-    mirror = parse_mirror("http://mirror.example/ubuntu|Ubuntu|Ubuntu\n", "")
+    mirror = parse_mirror("http://mirror.example/ubuntu|Ubuntu|Ubuntu\nhttp://other.example|Vendor|Debian\n", "")
     assert sources(mirror, "bookworm") == []
 
 

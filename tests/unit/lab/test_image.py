@@ -33,9 +33,11 @@ def test_the_digest_follows_description_and_recipe(lab: Lab, monkeypatch: pytest
 
 
 def test_a_host_s_fingerprint_follows_name_address_and_key(lab: Lab) -> None:
-    web, emu, _ = lab.hosts
-    specs = {host_spec(web, "key"), host_spec(emu, "key"), host_spec(web, "other"), host_spec(web, "key")}
-    assert len(specs) == 3
+    web = lab.hosts[0]
+    changed = [replace(web, name="emu"), replace(web, address=lab.hosts[1].address)]
+    specs = {host_spec(web, "key"), host_spec(web, "other"), *(host_spec(host, "key") for host in changed)}
+    assert len(specs) == 4
+    assert host_spec(web, "key") in specs
 
 
 @pytest.mark.parametrize("host", ["web", "kernel"])
