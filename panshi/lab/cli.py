@@ -71,6 +71,8 @@ def _names(only: str) -> list[str]:
 def up(only: _Only = "", description: _Description = _DESCRIPTION) -> None:
     """启动试验环境；已经在运行的主机不受影响。"""
     with _one_line_errors():
+        # A hardened operations host has a umask of 027 or 077; the images must not inherit it.
+        os.umask(0o022)
         lab, place = _open(description)
         hosts = lab.select(_names(only))
         findings = preflight.look(hosts, place.root)
