@@ -44,7 +44,7 @@ ENV = {
 }
 LANES = 3  # commands at the same time
 PATIENCE = 3.0  # seconds after which a command no longer keeps the next one waiting
-HELP_SECONDS = 8.0  # time limit of a program that an item needs on its way
+HELP_SECONDS = 5.0  # time limit of a program that an item needs on its way
 NOBODY = 65534
 NEED_ROOT = "需要 root 权限"
 
@@ -1435,6 +1435,7 @@ class Child:
 
     living = set()  # type: Set[Child]
     streams = selectors.DefaultSelector()  # of all children: waiting for one serves the others too
+    held = None  # type: Optional[List[int]]  # signals that came while a child was being made: it must not get lost
 
     def __init__(self, argv: "List[str]", seconds: float, limit: int, nobody: bool = False) -> None:
         self.started = time.monotonic()
@@ -1444,21 +1445,27 @@ class Child:
         self.full = False
         self.out = bytearray()
         self.err = bytearray()
-        self.process = subprocess.Popen(
-            [program(argv[0]) or argv[0], *argv[1:]],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=ENV,
-            cwd="/",
-            start_new_session=True,
-            preexec_fn=become_nobody if nobody and os.geteuid() == 0 else None,
-        )
-        assert self.process.stdout is not None and self.process.stderr is not None
-        self.pipes = {self.process.stdout: self.out, self.process.stderr: self.err}
-        for pipe in self.pipes:
-            self.streams.register(pipe, selectors.EVENT_READ, self)
-        self.living.add(self)
+        Child.held = []
+        try:
+            self.process = subprocess.Popen(
+                [program(argv[0]) or argv[0], *argv[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=ENV,
+                cwd="/",
+                start_new_session=True,
+                preexec_fn=become_nobody if nobody and os.geteuid() == 0 else None,
+            )
+            assert self.process.stdout is not None and self.process.stderr is not None
+            self.pipes = {self.process.stdout: self.out, self.process.stderr: self.err}
+            for pipe in self.pipes:
+                self.streams.register(pipe, selectors.EVENT_READ, self)
+            self.living.add(self)
+        finally:
+            came, Child.held = Child.held, None
+            for number in came:
+                os.kill(os.getpid(), number)
 
     @classmethod
     def pump(cls, seconds: float) -> bool:
@@ -1749,23 +1756,22 @@ class Collector:
         }
 
 
-def on_alarm(number: int, frame: object) -> None:
-    """End the reading of one item."""
-    raise OutOfTime()
-
-
-def on_end(number: int, frame: object) -> None:
-    """End in order, so that no child outlives the collector."""
-    raise SystemExit(128 + number)
+def on_signal(number: int, frame: object) -> None:
+    """End the reading of one item, or everything in order, so that no child outlives the collector."""
+    if Child.held is not None:
+        Child.held.append(number)
+    elif number == signal.SIGALRM:
+        raise OutOfTime()
+    else:
+        raise SystemExit(128 + number)
 
 
 def main(argv: "List[str]") -> int:
     """Collect and print the document; return the exit status."""
     started = time.time()
     collector = Collector(options(argv))
-    signal.signal(signal.SIGALRM, on_alarm)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, on_end)
+    for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, on_signal)
     os.umask(0o022)  # what init gives, so that a shell that no profile tells otherwise shows the host's, not sudo's
     os.chdir("/")
     os.nice(10)  # the audited service goes first; the kernel derives the input/output priority from it
