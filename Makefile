@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PYTEST ?= pytest
 
-.PHONY: help demo test setup lint molecule unit jobs bench lab-up lab-down lock clean
+.PHONY: help demo test test-packages setup lint molecule unit jobs bench lab-up lab-down lock clean
 
 help: ## 显示这份说明
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -26,7 +26,10 @@ demo: setup ## 起实验室，对真实主机做一次等保三级只读审计�
 	panshi lab up
 	panshi audit -i inventories/lab --accept-findings
 
-test: setup lint molecule jobs ## 全部检验；最后一行是 pytest 的结论
+test: setup test-packages lint molecule jobs ## 全部检验；最后一行是 pytest 的结论
+
+test-packages:
+	scripts/system-packages tests
 
 lint: setup ## ruff、mypy、yamllint、ansible-lint、shellcheck
 	ruff check .
