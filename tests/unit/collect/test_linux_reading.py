@@ -48,6 +48,13 @@ def test_parsed_link_to_a_fifo_is_not_opened_either(collector: linux.Collector, 
     assert collector.items[f"file:{folder}/link"]["rc"] == 1
 
 
+def test_parsed_the_only_way_to_a_file_refuses_what_is_none(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    for path in (folder / "pipe", folder, Path("/dev/zero")):
+        with pytest.raises(OSError, match="不是普通文件"):
+            linux.read_raw(str(path), 10)
+
+
 def test_parsed_oversize_file_is_cut_at_a_line_and_marked(collector: linux.Collector, folder: Path) -> None:
     (folder / "big").write_text("0123456789\n" * 5000)
     collector.files()
