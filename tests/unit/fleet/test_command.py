@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import shutil
 import subprocess
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from panshi.collect.client import COLLECTORS
 from panshi.collect.command import READY, SHELL, invocation, read_document
 from panshi.errors import PanshiError
 
@@ -114,3 +117,11 @@ def test_parsed_outcomes_that_are_no_document(code: str, become: bool, out: byte
 def test_parsed_reason_of_the_target_is_told() -> None:
     with pytest.raises(PanshiError, match="not in the sudoers file"):
         read_document("web1", True, 1, b"", "ops is not in the sudoers file.\n")
+
+
+def test_parsed_collectors_fit_into_one_argument() -> None:
+    # Linux takes no argument above 128 KiB: sh gets its collector as one, Testinfra sends both packed as one.
+    python, shell = ((COLLECTORS / name).read_bytes() for name in ("linux.py", "linux.sh"))
+    packed = base64.b64encode(gzip.compress(python + shell))
+    assert len(shell) < 120 * 1024
+    assert len(packed) < 90 * 1024
