@@ -75,9 +75,9 @@ function harmless(value) {
   return value ~ /^["\047]?(yes|no|true|false|on|off|none|default|required|sufficient|optional|\*\*\*)["\047]?$/
 }
 function speaks_about(key) { # a key that only speaks about secrets
-  return key ~ /(timeout|tries|retry|retries|length|len|min|max|age|days|expir[a-z0-9_]*|file|path|dir|program)["\047]?$/ \
+  return key ~ /(timeout|tries|retry|retries|length|len|min|max|age|days|expir[a-z0-9_]*|file|path|dir)["\047]?$/ \
     || key ~ /(chat|sync|policy|hash|algorithm|type|method|prompt|message|column|authentication|auth)["\047]?$/ \
-    || key ~ /(change|level|check|format|command)["\047]?$/ \
+    || key ~ /(program|change|level|check|format|command)["\047]?$/ \
     || key !~ WORD && key !~ /(^|[^a-z0-9])(pwd|pass)["\047]?$/
 }
 function assign(s, sep,   low, out, from, size, key, gap, value) {
@@ -125,11 +125,12 @@ function mask(s, mode) {
   s = hide(s, "^[ \t]*([a-z0-9_:]*:)?password[ \t]+\"", "[^\"]*\";", "\";")
   return spaced(assign(s, "[ \t]*[=:(]+[ \t]*"))
 }
-function shadow_state(field,   core) { # state:algorithm of a password field
+function shadow_state(field,   core, state) { # state:algorithm of a password field
   if (field == "") return "empty:"
   core = field; sub(/^!+/, "", core)
-  if (match(core, /^\$[A-Za-z0-9_-]+\$/)) return (core == field ? "set:" : "locked:") substr(core, 2, RLENGTH - 2)
-  if (core ~ /^_?[.\/0-9A-Za-z]+$/ && length(core) == (core ~ /^_/ ? 20 : 13)) return (core == field ? "set:" : "locked:") "des"
+  state = core == field ? "set:" : "locked:"
+  if (match(core, /^\$[A-Za-z0-9_-]+\$/)) return state substr(core, 2, RLENGTH - 2)
+  if (core ~ /^_?[.\/0-9A-Za-z]+$/ && length(core) == (core ~ /^_/ ? 20 : 13)) return state "des"
   return "disabled:"
 }
 BEGIN {
@@ -205,8 +206,9 @@ function body(mode, limit,   i, s, hidden) {
   }
 }
 function emit(   i, record) {
-  if (BODY_SIZE + 200 > SPACE) { skip(ID, "总量超出上限"); return }
-  SPACE -= BODY_SIZE + 200
+  if (SIZE + 200 > SPACE) { skip(ID, "总量超出上限"); return }
+  SPACE -= SIZE + 200
+  if (PATH_ != "") READ[ID] = 1
   printf "%s\"%s\":{%s,\"rc\":%d,\"out\":\"", (COUNT++ ? ",\n" : ""), json(ID), pair("cmd", CMD), RC
   for (i = 1; i <= OUTS; i++) printf "%s%s", (i > 1 ? "\\n" : ""), OUT[i]
   printf "\",\"at\":\"%s\",\"ms\":%d", iso(STARTED + (AT - BEGAN) / 100), (NOW - AT) * 10
@@ -223,12 +225,12 @@ function emit(   i, record) {
   printf "}"
 }
 function slot(   text, n, part) {
-  if (SLOT == "B") { body(substr(MODE, 1, 1), LIMIT * (length(MODE) > 1 ? substr(MODE, 2) : 1)); BODY_SIZE = SIZE; return }
+  if (SLOT == "B") { body(substr(MODE, 1, 1), LIMIT * (length(MODE) > 1 ? substr(MODE, 2) : 1)); return }
   text = text_of_slot()
   n = split(text, part, "\t")
   if (SLOT == "I" || SLOT == "F") {
     PATH_ = SLOT == "F" ? text : ""; ID = SLOT == "F" ? "file:" printable(text) : text
-    CMD = "cat " printable(text); OUTS = BODY_SIZE = FULL = RC = TARGET_SET = 0; ERR = ""
+    CMD = "cat " printable(text); OUTS = SIZE = FULL = RC = TARGET_SET = 0; ERR = ""
   }
   else if (SLOT == "M") { MODE = part[1]; AT = part[2]; if (n > 2) CMD = substr(text, length(MODE) + length(AT) + 3) }
   else if (SLOT == "L") { TARGET = text; TARGET_SET = 1 }
@@ -238,7 +240,7 @@ function slot(   text, n, part) {
       text = substr(text, 1, RSTART - 1) substr(text, RSTART + RLENGTH)
     }
     sub(/\n+$/, "", text)
-    n = split(text, part, "\n"); ERR = ""
+    n = split(text, part, "\n"); ERR = index(text, "Missing privilege separation directory") ? NO_SSHD "\n" : ""
     for (i = 1; i <= n; i++) ERR = ERR (i > 1 ? "\n" : "") mask(part[i], "F")
   }
   else if (SLOT == ".") { NOW = text; if (RC == 141 && FULL) RC = 0; emit() }
@@ -246,12 +248,13 @@ function slot(   text, n, part) {
     match(text, /^[0-9a-f]+ [0-9]+ [0-9]+ [0-9]+ -?[0-9]+ /)
     STAT[substr(text, RLENGTH + 1)] = substr(text, 1, RLENGTH - 1)
   }
-  else if (SLOT == "K") skip(printable(part[1]), part[2])
+  else if (SLOT == "K") { if (!(printable(part[1]) in READ)) skip(printable(part[1]), part[2]) }
   else if (SLOT == "G") GLOBS = GLOBS (GLOBS == "" ? "" : ",") "\"" json(text) "\""
   else if (SLOT == "H") { BEGAN = part[1]; STARTED = part[2]; HOST = part[3]; UID = part[4] }
   else if (SLOT == "Z") { WHOLE = 1; NOW = text }
 }
 BEGIN {
+  NO_SSHD = "sshd 的运行目录不存在（sshd 已停止或由 socket 启动），sshd -T 给不出生效配置；采集不在目标上创建目录"
   VALID = "^([\001-\177]|[\302-\337][\200-\277]|\340[\240-\277][\200-\277]|[\341-\354\356\357][\200-\277][\200-\277]" \
     "|\355[\200-\237][\200-\277]|\360[\220-\277][\200-\277][\200-\277]|[\361-\363][\200-\277][\200-\277][\200-\277]" \
     "|\364[\200-\217][\200-\277][\200-\277])+"
@@ -267,8 +270,9 @@ index($0, TOKEN " ") == 1 && substr($0, length(TOKEN) + 3, 1) == " " {
 END {
   if (SLOT != "") slot()
   if (!WHOLE) exit 1
-  printf "},\n\"schema\":1,\"collector\":\"linux.sh\",\"version\":\"1\",%s,\"started\":\"%s\"", pair("hostname", HOST), iso(STARTED)
-  printf ",\"ms\":%d,\"uid\":%d,\"python\":null,\n\"globs\":[%s],\n\"skipped\":[%s]}\n", (NOW - BEGAN) * 10, UID, GLOBS, SKIPPED
+  printf "},\n\"schema\":1,\"collector\":\"linux.sh\",\"version\":\"1\",\"python\":null,%s", pair("hostname", HOST)
+  printf ",\"started\":\"%s\",\"ms\":%d,\"uid\":%d", iso(STARTED), (NOW - BEGAN) * 10, UID
+  printf ",\n\"globs\":[%s],\n\"skipped\":[%s]}\n", GLOBS, SKIPPED
 }
 '
 
@@ -291,17 +295,13 @@ now() { # hundredths of a second since boot, without starting a program
 have() { command -v "$1" >/dev/null; }
 put() { printf '%s %s %s\n' "$T" "$1" "$2"; }
 skip() { put K "$1$tab$2"; }
-time_left() { # seconds left, at most $1, in $left; fails when there are none
+time_left() { # seconds left in $left, what one answer may take of them in $half; fails when there are none
   now
-  left=$(((until - up + 99) / 100))
-  [ "$left" -gt "$1" ] && left=$1
+  left=$(((until - up + 99) / 100)) half=$(((until - up + 199) / 200))
   [ "$left" -gt 0 ]
 }
-limited() { # SECONDS COMMAND...: never longer than that, never longer than the host's time
-  time_left "$1" || return 124
-  shift
-  timeout $kill_after "$left" "$@" </dev/null
-}
+limited_input() { time_left && timeout $kill_after "$half" "$@"; }
+limited() { limited_input "$@" </dev/null; } # COMMAND...: never longer than half of the time that is left
 lib() { # PROGRAM [FILE...]: awk with the shared functions
   program=$1
   shift
@@ -310,7 +310,7 @@ lib() { # PROGRAM [FILE...]: awk with the shared functions
 
 # item ID MODE CMD FUNCTION: an item that a function answers; a digit behind the mode multiplies the size limit
 item() {
-  time_left 1 || { skip "$1" 时间用尽; return; }
+  time_left || { skip "$1" 时间用尽; return; }
   why='' at=$up
   put I "$1"
   put M "$2$tab$at$tab$3"
@@ -322,16 +322,16 @@ item() {
   put . "$up"
 }
 
-# run ID MODE SECONDS USER ASK UNASKED FILTER COMMAND...: an item that a program answers
+# run ID MODE USER ASK UNASKED COMMAND...: an item that a program answers
 #   USER root: needs root; nobody: must not run as root. ASK: function that sets why when the program must not be asked;
-#   UNASKED: return code to show then. FILTER: function that reads the output. shown: the command in the evidence.
+#   UNASKED: return code to show then. shown: the command in the evidence; filter: function that reads the output.
 run() {
-  id=$1 mode=$2 seconds=$3 as=$4 ask=$5 unasked=$6 filter=$7
-  shift 7
-  [ -n "$shown" ] || shown=$*
-  cmd=$shown shown='' why='' rc=''
-  time_left "$seconds" || { skip "$id" 时间用尽; return; }
-  at=$up
+  id=$1 mode=$2 as=$3 ask=$4 unasked=$5
+  shift 5
+  cmd=${shown:-$*} why='' rc=''
+  time_left || { skip "$id" 时间用尽; return; }
+  at=$up seconds=$half
+  [ "$id" != fs.scan ] || seconds=$left
   if ! have "$1"; then rc=127 why="$1: 没有这个程序"
   elif [ "$as" = root ] && [ "$uid" != 0 ]; then rc=1 why=$need_root
   else
@@ -346,29 +346,29 @@ run() {
   put M "$mode$tab$at$tab$cmd"
   printf '%s B ' "$T"
   if [ -z "$rc" ]; then
-    most=$((item_limit * 4 + 1))
-    [ "$filter" != - ] || filter="limited_input $((left + 2)) head -c $most"
     # 3: the stream; 4: return code and messages, which become $why; 5: the program's standard error.
     # Both ends of each pipe are limited in time: a daemon that a profile starts may keep them open for ever.
-    why=$({ { { guarded "$@" 2>&5 5>&-; } | $filter >&3; } 5>&1 | limited_input $((left + 2)) head -c 8192; } 4>&1)
-    case $why in *"$T rc 124"* | *"$T rc 137"*) timed_out=1 ;; *) timed_out='' ;; esac
+    why=$({ { { guarded "$@" 2>&5 5>&-; } | ${filter:-reader $((item_limit * 4 + 1))} >&3; } 5>&1 | reader 8192; } 4>&1)
   else
-    why="$T rc $rc$nl$why" timed_out=''
+    why="$T rc $rc$nl$why"
   fi
   printf '\n%s X %s\n' "$T" "$why"
   now
   put . "$up"
-  [ -z "$timed_out" ] || skip "$id" "超时（$left 秒）"
+  case $why in *"$T rc 124"*) skip "$id" "超时（$seconds 秒）" ;; esac
+  shown='' filter=''
 }
 
 guarded() { # run a program within its time, end what it left behind in its process group, tell its return code on 4
-  timeout $kill_after "$left" "$@" </dev/null 3>&- 4>&- &
+  timeout $kill_after "$seconds" "$@" </dev/null 3>&- 4>&- &
   wait $!
   code=$?
   kill -s KILL -- "-$!" 2>/dev/null
-  [ "$code" != 137 ] || code=124
+  now
+  [ "$code" != 137 ] || [ "$up" -lt $((at + seconds * 100)) ] || code=124
   printf '%s rc %s\n' "$T" "$code" >&4
 }
+reader() { timeout $kill_after $((seconds + 2)) head -c "$1"; }
 
 # --- files ----------------------------------------------------------------------------------------------------------
 seen=//  # no path has two slashes in a row: they part the paths that were read already
@@ -395,8 +395,6 @@ No such file or directory: $path"
   printf "\n%s X %s %s\n%s . %s\n" "$T" "$T" "$why" "$T" "$up"
 done'
 
-stats() { stat "$@" 2>/dev/null; } # -c FORMAT, the records marked so that a name with a newline is no second record
-
 files() { # MODE PATTERN...: every file that matches and was not read before
   mode=$1
   shift
@@ -413,14 +411,11 @@ files() { # MODE PATTERN...: every file that matches and was not read before
     set -- "$@" "$path"
   done
   [ $# -gt 0 ] || return
-  if ! time_left 8; then
-    for path; do skip "file:$path" 时间用尽; done
-    return
-  fi
-  limited 5 stat -c "$T S %f %u %g %s %Y %n" "$@" 2>/dev/null
-  limited 5 stat -L -c "$T S %f %u %g %s %Y %n" "$@" 2>/dev/null # a link's own record only stands when it dangles
-  limited 8 sh -c "$READ_FILES" sh "$T" "$mode" $((item_limit + 1)) "$@" 2>/dev/null ||
-    { printf '\n'; skip "file:$*" 读取超时; }
+  limited stat -c "$T S %f %u %g %s %Y %n" "$@" 2>/dev/null
+  limited stat -L -c "$T S %f %u %g %s %Y %n" "$@" 2>/dev/null # a link's own record only stands when it dangles
+  limited sh -c "$READ_FILES" sh "$T" "$mode" $((item_limit + 1)) "$@" 2>/dev/null && return
+  printf '\n'
+  for path; do skip "file:$path" 时间用尽; done
 }
 
 # --- items without a program of their own ----------------------------------------------------------------------------
@@ -450,7 +445,7 @@ index($0, T " ") == 1 { flush(); rec = substr($0, length(T) + 2); next }
 { rec = rec "\n" $0 }
 END { flush() }'
 stat_lines() { # [-L] PATH...
-  [ $# -gt 0 ] && limited 5 stat -c "$RECORD" "$@" 2>/dev/null | lib "$STAT_LINES"
+  [ $# -gt 0 ] && limited stat -c "$RECORD" "$@" 2>/dev/null | lib "$STAT_LINES"
   return 0
 }
 stat_matches() { # PATTERN...
@@ -482,7 +477,8 @@ shadow() {
 }
 gshadow() {
   [ "$uid" = 0 ] || { no 1 "$need_root"; return; }
-  [ ! -r /etc/gshadow ] || lib 'BEGIN { FS = ":" } NF > 1 && shadow_state($2) ~ /^(set|locked)/ { print $1 }' /etc/gshadow
+  [ ! -r /etc/gshadow ] ||
+    lib 'BEGIN { FS = ":" } NF > 1 && shadow_state($2) ~ /^(set|locked)/ { print $1 }' /etc/gshadow
 }
 pam_modules() {
   matches '/lib/security/pam_*.so /lib64/security/pam_*.so /usr/lib/security/pam_*.so /usr/lib64/security/pam_*.so
@@ -543,7 +539,8 @@ END {
 }'
 list_processes() {
   set +f
-  { ls -ln /proc/[0-9]*/exe; printf '%s\n' /proc/[0-9]*; } 2>/dev/null | lib "BEGIN { own = $$ }$PROCESSES" | sort -t "$tab" -k 4n
+  { ls -ln /proc/[0-9]*/exe; printf '%s\n' /proc/[0-9]*; } 2>/dev/null |
+    lib "BEGIN { own = $$ }$PROCESSES" | sort -t "$tab" -k 4n
   set -f
 }
 show_processes() { printf '%s\n' "$processes"; }
@@ -585,7 +582,8 @@ END {
     split(substr(line, RSTART, RLENGTH - 1), part, / -> socket:\[/)
     if (!(part[2] in WANTED)) continue
     comm = ""; getline comm < ("/proc/" pid "/comm"); close("/proc/" pid "/comm")
-    OWNER[part[2]] = OWNER[part[2]] (part[2] in OWNER && OWNER[part[2]] != "" ? "," : "") "(\"" comm "\",pid=" pid ",fd=" part[1] ")"
+    users = OWNER[part[2]]
+    OWNER[part[2]] = users (users == "" ? "" : ",") "(\"" comm "\",pid=" pid ",fd=" part[1] ")"
   }
   for (i = 1; i <= N; i++) print ROW[i] (OWNER[INODE[i]] == "" ? "" : " users:(" OWNER[INODE[i]] ")")
 }'
@@ -632,14 +630,15 @@ secure_boot() {
 }
 
 log_files() {
-  limited 5 find /var/log -maxdepth 3 -type f -exec stat -c "$RECORD" {} + 2>/dev/null | lib "$STAT_LINES" | sort -k 6
+  limited find /var/log -maxdepth 3 -type f -exec stat -c "$RECORD" {} + 2>/dev/null | lib "$STAT_LINES" | sort -k 6
 }
 log_stat() { printf '%s\n' "$logs" | awk 'NR > 3000 { print "truncated"; exit } $0 != ""'; }
 log_families() {
   printf '%s\n' "$logs" | lib 'BEGIN { compressed = "(\\.(gz|xz|bz2|zst))?$" }
   $4 > 0 {
     match($0, /^[^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ /); path = substr($0, RLENGTH + 1); family = path
-    if (path ~ /\/(wtmp|btmp|lastlog|faillog|tallylog)([^A-Za-z0-9_]|$)|\.journal~?$|\/sa\/sa[0-9]+$|\.(db|sqlite[0-9]?)$/) next
+    if (path ~ /\/(wtmp|btmp|lastlog|faillog|tallylog)([^A-Za-z0-9_]|$)|\.journal~?$/) next
+    if (path ~ /\/sa\/sa[0-9]+$|\.(db|sqlite[0-9]?)$/) next
     sub("([.-][0-9]+)*(\\.old)?" compressed, "", family)
     if (!(family in OLDEST) || $5 + 0 < OLDEST[family] + 0) { OLDEST[family] = $5; PATH_[family] = path }
   }
@@ -649,11 +648,11 @@ log_oldest() {
   log_families | while IFS=$tab read -r family path stamp; do
     printf '%s %s\t%s\t%s\t' "$T" "$family" "$path" "$stamp"
     case $path in
-      *.gz) limited 2 gzip -dc "$path" | head -c 4096 ;;
-      *.xz) limited 2 xz -dc "$path" | head -c 4096 ;;
-      *.bz2) limited 2 bzip2 -dc "$path" | head -c 4096 ;;
+      *.gz) limited gzip -dc "$path" | head -c 4096 ;;
+      *.xz) limited xz -dc "$path" | head -c 4096 ;;
+      *.bz2) limited bzip2 -dc "$path" | head -c 4096 ;;
       *.zst) printf '(zst)' ;;
-      *) limited 2 head -c 4096 "$path" || printf '(unreadable)' ;;
+      *) limited head -c 4096 "$path" || printf '(unreadable)' ;;
     esac 2>/dev/null
     printf '\n'
   done | tr '\000' ' ' | lib '
@@ -662,12 +661,14 @@ log_oldest() {
     return s
   }
   index($0, T " ") == 1 {
-    split($0, part, "\t"); head = part[1] "\t" part[2] "\t" part[3] "\t"; record = first(substr($0, length(head) + 1), 40)
+    split($0, part, "\t"); head = part[1] "\t" part[2] "\t" part[3] "\t"
+    record = first(substr($0, length(head) + 1), 40)
     gsub(/\t/, " ", record); print substr(head, length(T) + 2) mask(record, "F")
   }'
 }
 journal() {
-  for path in $(limited 5 find /var/log/journal /run/log/journal -maxdepth 2 -type f -name '*.journal*' 2>/dev/null | sort | head -n 500); do
+  places='/var/log/journal /run/log/journal'
+  for path in $(limited find $places -maxdepth 2 -type f -name '*.journal*' 2>/dev/null | sort | head -n 500); do
     set -- $(stat -c %s "$path" 2>/dev/null; od -An -v -tx1 -N200 "$path" 2>/dev/null)
     printf '%s %s %s\n' "$#" "$path" "$*"
   done | lib '
@@ -675,7 +676,8 @@ journal() {
   $2 !~ /\.journal~?$/ { next }
   { total += $3 }
   $1 == 201 && $4 $5 $6 $7 $8 $9 $10 $11 == "4c504b5348485248" {
-    oldest = number(188); out = out $3 " " (oldest ? iso(int(oldest / 1000000)) " " iso(int(number(196) / 1000000)) : "- -") " " $2 "\n"
+    oldest = number(188); newest = number(196)
+    out = out $3 " " (oldest ? iso(int(oldest / 1000000)) " " iso(int(newest / 1000000)) : "- -") " " $2 "\n"
   }
   END { printf "usage %.0f\n%s", total, out }' |
     { if [ -d /var/log/journal ]; then echo persistent yes; else echo persistent no; fi; cat; }
@@ -702,8 +704,8 @@ END
   [ $# -gt 0 ] || set -- /nonexistent
   {
     printf '%s\n' "$accounts"
-    limited 4 stat -L -c "$T home %f %u %g %n" "$@" 2>/dev/null
-    limited 4 find -H "$@" -mindepth 1 -maxdepth 1 -name '.*' ! -type l \( -perm -020 -o -perm -002 \) \
+    limited stat -L -c "$T home %f %u %g %n" "$@" 2>/dev/null
+    limited find -H "$@" -mindepth 1 -maxdepth 1 -name '.*' ! -type l \( -perm -020 -o -perm -002 \) \
       -exec stat -c "$T dotfile %f %u %g %n" {} + 2>/dev/null
   } | lib 'BEGIN { FS = "\t"; owners() }
   function flush(   part, path, home) {
@@ -712,7 +714,7 @@ END
     told = octal(hex(part[2])) " " user(part[3]) " " group(part[4]) " " printable(path) "\n"
     home = path
     if (part[1] == "home") HOME[path] = told
-    else { sub(/\/[^\/]*$/, "", home); if (!((home, path) in DONE)) { DONE[home, path] = 1; DOT[home] = DOT[home] told "\001" } }
+    else if (!(path in DONE)) { DONE[path] = 1; sub(/\/[^\/]*$/, "", home); DOT[home] = DOT[home] told "\001" }
     rec = ""
   }
   index($0, T " ") == 1 { if (rec != "") flush(); rec = substr($0, length(T) + 2); next }
@@ -760,11 +762,13 @@ apparmor() {
   enabled=$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)
   [ -n "$enabled" ] || { no 127 '内核没有 AppArmor'; return; }
   printf 'enabled %s\n' "$enabled"
-  sed -n 's/.*(\([a-z]*\))$/\1/p' /sys/kernel/security/apparmor/profiles 2>/dev/null | sort | uniq -c | awk '{ print $2, $1 }'
+  sed -n 's/.*(\([a-z]*\))$/\1/p' /sys/kernel/security/apparmor/profiles 2>/dev/null | sort | uniq -c |
+    awk '{ print $2, $1 }'
 }
 clamav() {
   paths=$(matches '/var/lib/clamav/*.c*d')
-  [ -n "$paths" ] || have clamscan || have clamd || have freshclam || { no 127 '没有安装 ClamAV'; return; }
+  [ -n "$paths" ] || have clamscan || have clamd || have freshclam ||
+    { no 127 '没有安装 ClamAV'; return; }
   for path in $paths; do
     printf '%s %s %s\t%s\n' "$path" "$(stat -L -c '%s %Y' "$path")" "$T" "$(head -c 512 "$path" | tr -d '\000\n')"
   done | lib '{
@@ -772,7 +776,7 @@ clamav() {
     print info[1] "\t" (field[1] == "ClamAV-VDB" ? field[2] : "") "\t" field[3] "\t" field[4] "\t" info[2] "\t" iso(info[3])
   }'
 }
-aide() {
+aide_files() {
   [ -n "$(matches '/var/lib/aide/aide.db* /var/lib/aide/*.gz')" ] || have aide || { no 127 '没有安装 AIDE'; return; }
   stat_matches '/var/lib/aide/aide.db* /var/lib/aide/*.gz' | sort -u -k 6
 }
@@ -791,10 +795,16 @@ cron_files() {
 cron_jobs() {
   set +f
   for path in /etc/crontab /etc/anacrontab /etc/cron.d/* /var/spool/cron/* /var/spool/cron/crontabs/*; do
-    [ ! -f "$path" ] || { printf '%s\n%s ' "$path" "$T"; head -c 65536 "$path" | tr '\000' ' ' | sed "s/^/$T /"; printf '\n'; }
+    [ -f "$path" ] || continue
+    printf '%s\n' "$path"
+    head -c 65536 "$path" | tr '\000' ' ' | sed "s/^/$T /"
+    printf '\n'
   done 2>/dev/null | lib '
-  index($0, T " ") == 1 { line = trim(substr($0, length(T) + 2)); sub("^" T " ", "", line)
-    if (line != "" && line !~ /^#/) print printable(path) ":" mask(line, "F"); next }
+  index($0, T " ") == 1 {
+    line = trim(substr($0, length(T) + 2))
+    if (line != "" && line !~ /^#/) print printable(path) ":" mask(line, "F")
+    next
+  }
   $0 != "" { path = $0 }'
   for folder in hourly daily weekly monthly; do
     for path in "/etc/cron.$folder"/*; do
@@ -815,31 +825,28 @@ dpkg_list() {
     for (i = 1; i <= NF; i++) if (match($i, /^(Package|Status|Architecture|Source|Version): */))
       f[substr($i, 1, index($i, ":") - 1)] = substr($i, RLENGTH + 1)
     if (f["Package"] == "" || f["Version"] == "") next
-    source = f["Source"] == "" ? f["Package"] : f["Source"]; version = ""
-    if (n = index(source, " ")) { version = substr(source, n + 1); gsub(/[()]/, "", version); source = substr(source, 1, n - 1) }
-    print f["Package"] "\t" f["Version"] "\t" f["Architecture"] "\t" f["Status"] "\t" source "\t" (version == "" ? f["Version"] : version)
+    n = split(f["Source"] == "" ? f["Package"] : f["Source"], source, " ")
+    gsub(/[()]/, "", source[2]); if (n < 2) source[2] = f["Version"]
+    print f["Package"] "\t" f["Version"] "\t" f["Architecture"] "\t" f["Status"] "\t" source[1] "\t" source[2]
   }' /var/lib/dpkg/status
 }
 show_dpkg() { if [ -n "$packages" ]; then printf '%s\n' "$packages"; else no 127 '没有 /var/lib/dpkg/status'; fi; }
 apt_lists() {
-  for path in $(matches '/var/lib/apt/lists/*Release'); do printf '%s %s\n' "$(stat -L -c %Y "$path")" "$path"; done | lib '{
+  stat -L -c '%Y %n' $(matches '/var/lib/apt/lists/*Release') 2>/dev/null | lib '{
     split("", f); path = $2; name = path; sub(/.*\//, "", name)
     while ((getline line < path) > 0 && line !~ /^(MD5Sum|SHA1|SHA256|SHA512):/)
       if (match(line, /^(Date|Suite|Label): */)) f[substr(line, 1, index(line, ":") - 1)] = substr(line, RLENGTH + 1)
     close(path); print name "\t" iso($1) "\t" f["Date"] "\t" f["Suite"] "\t" f["Label"]
   }'
 }
-unpacked() {
+unpacked() { # with the host's own unpackers
   case $1 in
-    *.gz) limited 8 gzip -dc "$1" ;;
-    *.xz) if have xz; then limited 8 xz -dc "$1"; else apt_cat "$1"; fi ;;
-    *.lz4) if have lz4; then limited 8 lz4 -dc "$1"; else apt_cat "$1"; fi ;;
-    *.zst) if have zstd; then limited 8 zstd -dc "$1"; else apt_cat "$1"; fi ;;
-    *.bz2) limited 8 bzip2 -dc "$1" ;;
-    *) cat "$1" ;;
-  esac 2>/dev/null
+    *.gz) tool=gzip ;; *.xz) tool=xz ;; *.lz4) tool=lz4 ;; *.zst) tool=zstd ;; *.bz2) tool=bzip2 ;; *) tool='' ;;
+  esac
+  if [ -z "$tool" ]; then limited cat "$1"
+  elif have "$tool"; then limited "$tool" -dc "$1"
+  else limited /usr/lib/apt/apt-helper cat-file "$1"; fi 2>/dev/null
 }
-apt_cat() { limited 8 /usr/lib/apt/apt-helper cat-file "$1"; }
 # Debian policy 5.6.12: orders versions as dpkg does
 APT_SECURITY='
 function order(c) {
@@ -877,8 +884,12 @@ function block(   key) {
     && newer(version, key in BEST ? BEST[key] : INSTALLED[key]) > 0) { BEST[key] = version; ORIGIN[key] = origin }
   name = ""
 }
+$0 == T " !" { print "!" } # half a list would look as if nothing were outstanding
 index($0, T " ") == 1 { origin = substr($0, length(T) + 2); next }
-origin == "" { split($0, f, "\t"); if (f[4] ~ / installed$/) { INSTALLED[f[1] "\t" f[3]] = f[2]; KNOWN[f[1]] = 1 } next }
+origin == "" {
+  split($0, f, "\t"); if (f[4] ~ / installed$/) { INSTALLED[f[1] "\t" f[3]] = f[2]; KNOWN[f[1]] = 1 }
+  next
+}
 $0 == "" { if (name != "") block(); next }
 /^Package: / { name = $2 }
 /^Version: / { version = $2 }
@@ -888,29 +899,33 @@ END {
   for (key in BEST) { split(key, f, "\t"); print f[1] "\t" INSTALLED[key] "\t" BEST[key] "\t" ORIGIN[key] }
 }'
 apt_security() {
-  [ -n "$packages" ] || { no 127 '不是 dpkg 系统'; return; }
-  {
+  [ -e /var/lib/dpkg/status ] || { no 127 主机不用这种软件包; return; }
+  [ -n "$packages" ] || { no 1 '没有得到 pkg.dpkg'; return; }
+  found=$({
     printf '%s\n' "$packages"
-    for path in $(matches '/var/lib/apt/lists/*_Packages*' | grep -E '/[^/]*(security|_dists_[a-z]+_updates_)[^/]*$' | sort); do
+    security='/[^/]*(security|_dists_[a-z]+_updates_)[^/]*$'
+    for path in $(matches '/var/lib/apt/lists/*_Packages*' | grep -E "$security"); do
       origin=${path##*/} origin=${origin##*_dists_}
       printf '%s %s\n' "$T" "$(printf %s "${origin%%_binary-*}" | tr _ /)"
-      unpacked "$path"
+      unpacked "$path" || printf '\n%s !' "$T"
       printf '\n\n'
     done
-  } | lib "$APT_SECURITY" | sort
+  } | lib "$APT_SECURITY" | sort)
+  case $found in *!*) no 1 '不能解压软件包清单' ;; ?*) printf '%s\n' "$found" ;; esac
 }
 dnf_files() {
-  matches "/var/cache/dnf/*/repodata/$1 /var/cache/libdnf5/*/repodata/$1 /var/cache/yum/*/*/*/$1 /var/cache/yum/*/$1" | sort -u
+  matches "/var/cache/dnf/*/repodata/$1 /var/cache/libdnf5/*/repodata/$1 /var/cache/yum/*/*/*/$1
+    /var/cache/yum/*/$1" | sort -u
 }
 dnf_lists() {
   advised=$(dnf_files '*updateinfo.xml*')
   for path in $(dnf_files repomd.xml); do
     folder=${path%/*} told=none
     case $advised in *"$folder/"*) told=updateinfo ;; esac
-    printf '%s %s %s\n' "$(stat -L -c %Y "$path")" "$folder" "$told"
-  done | lib '{ print iso($1) "\t" $2 "\t" $3 }'
+    printf '%s\t%s\t%s\n' "$(stat -L -c %Y "$path")" "$folder" "$told"
+  done | lib 'BEGIN { FS = "\t" } { print iso($1) "\t" $2 "\t" $3 }'
 }
-dnf_security() { have rpm || no 127 '不是 rpm 系统'; }
+dnf_security() { have rpm || no 127 主机不用这种软件包; }
 
 # Where the module is not loaded, asking for rules would load it.
 nft_loaded() {
@@ -925,7 +940,9 @@ ask_iptables() {
   fi
   why='内核没有装入 iptables 表，没有规则；未执行以免装入模块'
 }
-ask_ufw() { grep -qi '^[[:blank:]]*ENABLED[[:blank:]]*=[[:blank:]]*yes' /etc/ufw/ufw.conf 2>/dev/null || why='/etc/ufw/ufw.conf 未启用'; }
+ask_ufw() {
+  grep -qi '^[[:blank:]]*ENABLED[[:blank:]]*=[[:blank:]]*yes' /etc/ufw/ufw.conf || why='/etc/ufw/ufw.conf 未启用'
+}
 ask_firewalld() { running firewalld || why='firewalld 未运行；未执行'; }
 ask_chrony() { running chronyd || why='chronyd 未运行；未执行'; }
 ask_ntp() { running ntpd || why='ntpd 未运行；未执行'; }
@@ -937,15 +954,15 @@ path_folders() { # of a root login shell
   rest=$root_path:
   while [ -n "$rest" ]; do
     folder=${rest%%:*} rest=${rest#*:}
-    printf '%s %s %s\n' "$T" "$(limited 2 stat -L -c '%f %u %g' "${folder:-.}" 2>/dev/null || echo missing)" "$folder"
+    printf '%s %s %s\n' "$T" "$(limited stat -L -c '%f %u %g' "${folder:-.}" 2>/dev/null || echo missing)" "$folder"
   done | lib 'BEGIN { owners() } {
     if ($2 == "missing") { print "missing - - " substr($0, length(T) + 10); next }
     match($0, /^[^ ]+ [^ ]+ [^ ]+ [^ ]+ /); print octal(hex($2)), user($3), group($4), substr($0, RLENGTH + 1)
   }'
 }
 versions() {
-  limited 5 ssh -V 2>&1
-  ! have openssl || limited 5 openssl version 2>/dev/null
+  limited ssh -V 2>&1
+  ! have openssl || limited openssl version 2>/dev/null
 }
 
 SECRETS='
@@ -962,27 +979,24 @@ function told(   text, low, at, value, start) {
 }
 BEGIN {
   PATTERN = "[^ \t\"\047<>${}%#]"
-  PATTERN = "(passwd|password|secret|api_?key|token)[\"\047]?[ \t]*[=:][ \t]*[\"\047]?" PATTERN PATTERN PATTERN PATTERN PATTERN "*"
+  PATTERN = "(passwd|password|secret|api_?key|token)[\"\047]?[ \t]*[=:][ \t]*[\"\047]?" \
+    PATTERN PATTERN PATTERN PATTERN PATTERN "*"
 }
 match($0, /:[0-9]+:/) {
   path = substr($0, 1, RSTART - 1); number = substr($0, RSTART + 1, RLENGTH - 2); RLENGTH += RSTART - 1
   told()
 }'
 plaintext_secrets() {
-  limited 5 find $(matches '/etc /opt /srv /usr/local/etc /app /data /home') -maxdepth 5 -type f -perm -004 -size -257 \
+  places=$(matches '/etc /opt /srv /usr/local/etc /app /data /home')
+  limited find $places -maxdepth 5 -type f -perm -004 -size -257 \
     \( -name '*.conf' -o -name '*.cnf' -o -name '*.cfg' -o -name '*.ini' -o -name '*.properties' -o -name '*.yml' \
     -o -name '*.yaml' -o -name '*.json' -o -name '*.xml' -o -name '*.env' -o -name '*.sh' -o -name '*.php' \
     -o -name '*.toml' -o -name .env -o -name .my.cnf -o -name .pgpass -o -name .netrc \) 2>/dev/null | sort |
     grep -vE '^/etc/(nsswitch|(pam\.d|ssl|alternatives|fonts|security|selinux|apparmor\.d|udev|systemd|dbus-1)/)' |
     awk 'NR <= 3000' | tr '\n' '\000' |
-    limited_input 5 xargs -0 grep -aHniE "(passw(or)?d|secret|api_?key|token)[\"']?[[:blank:]]*[=:]" 2>/dev/null |
+    limited_input xargs -0 grep -aHniE "(passw(or)?d|secret|api_?key|token)[\"']?[[:blank:]]*[=:]" 2>/dev/null |
     tr '\000' ' ' | lib "$SECRETS"
   return 0
-}
-limited_input() { # as limited, for a program that reads
-  time_left "$1" || return 124
-  shift
-  timeout $kill_after "$left" "$@"
 }
 
 # --- the pass over the file system ------------------------------------------------------------------------------------
@@ -997,7 +1011,7 @@ $(awk -v pruned="$PRUNED" 'BEGIN { n = split(pruned, prune, " ") }
     print $2
   }' /proc/mounts)
 END
-  limited 3 stat -c '%d %n' "$@" 2>/dev/null | awk '!seen[$1]++ { sub(/^[0-9]+ /, ""); print }'
+  limited stat -c '%d %n' "$@" 2>/dev/null | awk '!seen[$1]++ { sub(/^[0-9]+ /, ""); print }'
 }
 ids_of() { awk -F: -v word="$1" '$3 ~ /^[0-9]+$/ && !seen[$3]++ { printf "%s%s %s", n++ ? " -o " : "", word, $3 }' "$2"; }
 SCAN='
@@ -1007,15 +1021,18 @@ function told(kind,   at) {
   PATH_[N] = substr($0, length($1 $2 $3 $4) + 5); gsub(/\001/, "\n", PATH_[N]); PATH_[N] = printable(PATH_[N])
 }
 function bit(number, value) { return int(number / value) % 2 }
-function resolve(table, known, id,   ids, part, line) { # asks the name services once for ids that the files lack
-  for (i = 1; i <= N; i++) if (!(id[i] in known) && !(id[i] in ASKED) && ++asked <= 200) { ASKED[id[i]] = 1; ids = ids " " id[i] }
-  while (ids != "" && (("timeout 2 getent " table ids " 2>/dev/null") | getline line) > 0)
-    if (split(line, part, ":") > 2) { known[part[3]] = part[1]; found[table, part[3]] = 1 }
-  split("", ASKED); asked = 0
+function resolve(table, known, id,   ids, part, line, asked, seen) { # asks the name services for ids the files lack
+  for (i = 1; i <= N; i++)
+    if (!(id[i] in known) && !(id[i] in seen) && ++asked <= 200) { seen[id[i]] = 1; ids = ids " " id[i] }
+  if (ids == "") return
+  ids = "timeout 5 getent " table ids " 2>/dev/null; echo rc:$?"
+  while ((ids | getline line) > 0)
+    if (split(line, part, ":") > 2) known[part[3]] = part[1]
+    else if (line == "rc:124") silent = 1 # an id that stays unknown may well belong to somebody
 }
 BEGIN { owners() }
 {
-  mode = hex("0"); for (i = 1; i <= length($2); i++) mode = mode * 8 + substr($2, i, 1)
+  mode = 0; for (i = 1; i <= length($2); i++) mode = mode * 8 + substr($2, i, 1)
   path = substr($0, length($1 $2 $3 $4) + 5); base = path; sub(/.*\//, "", base); file = $1 == "f"
   wide = file && (bit(mode, 16) || bit(mode, 2))
   if (file && bit(mode, 2048)) told("suid")
@@ -1030,10 +1047,11 @@ BEGIN { owners() }
 END {
   resolve("passwd", USER, UID); resolve("group", GROUP, GID)
   for (i = 1; i <= N; i++) {
-    if (ROW[i] == "unowned" && (UID[i] in USER) && (GID[i] in GROUP)) { COUNT["unowned"]--; continue }
+    if (ROW[i] == "unowned" && (silent || (UID[i] in USER) && (GID[i] in GROUP))) { COUNT["unowned"]--; continue }
     print ROW[i], substr("0000" MODE[i], length(MODE[i]) + 1), user(UID[i]), group(GID[i]), PATH_[i]
   }
   for (kind in COUNT) if (COUNT[kind] > 400) print "truncated", kind, COUNT[kind]
+  if (silent) print "truncated unowned 0"
 }'
 scan_lines() { tr '\n\000' '\001\n' | lib "$SCAN"; }
 scan() {
@@ -1045,8 +1063,8 @@ scan() {
   while IFS= read -r point; do set -- "$@" "$point"; done <<END
 $(scan_roots)
 END
-  shown='find / -xdev ...'
-  run fs.scan P8 60 any - 0 scan_lines find "$@" -xdev \( -path /proc -o -path /sys -o -path /var/lib/docker \
+  shown='find / -xdev ...' filter=scan_lines
+  run fs.scan P32 any - 0 find "$@" -xdev \( -path /proc -o -path /sys -o -path /var/lib/docker \
     -o -path /var/lib/containers -o -path /var/lib/containerd -o -path /var/lib/machines \) -prune -o ! -type l \( \
     -type f \( -perm /6002 -o -perm /022 -regex '/etc/.*\|/usr/s?bin/.*\|/usr/local/s?bin/.*' \) \
     -o -type d -perm -0002 ! -perm -1000 \
@@ -1060,7 +1078,7 @@ all_files() { # S: stat only, H: a hash in the second field goes, E and F: see m
     '/etc/ssh/ssh_host_*_key' /etc/chrony.keys '/etc/chrony/*.keys' /etc/localtime /boot/grub/grub.cfg \
     /boot/grub2/grub.cfg /boot/grub2/user.cfg /var/log /var/log/audit /tmp /var/tmp
   files H /etc/passwd /etc/group
-  files E /etc/login.defs /etc/pam.conf '/etc/pam.d/*' /etc/security/faillock.conf /etc/security/pwquality.conf \
+  files E /etc/login.defs /etc/pam.conf '/etc/pam.d/*' '/usr/lib/pam.d/*' /etc/security/faillock.conf /etc/security/pwquality.conf \
     '/etc/security/pwquality.conf.d/*' /etc/security/pwhistory.conf /etc/security/limits.conf \
     '/etc/security/limits.d/*' /etc/security/access.conf /etc/security/time.conf /etc/ssh/sshd_config \
     '/etc/ssh/sshd_config.d/*' /etc/sudoers '/etc/sudoers.d/*' /etc/nsswitch.conf '/etc/audit/*' \
@@ -1102,7 +1120,8 @@ all_files() { # S: stat only, H: a hash in the second field goes, E and F: see m
     '/etc/aide/aide.conf.d/*' /etc/default/aide '/etc/tmpfiles.d/*' /usr/lib/tmpfiles.d/tmp.conf \
     /usr/lib/tmpfiles.d/systemd-tmp.conf '/run/tmpfiles.d/*' /etc/tmpreaper.conf /etc/fail2ban/jail.conf \
     /etc/fail2ban/jail.local '/etc/fail2ban/jail.d/*' '/etc/clamav/*.conf' '/etc/clamd.d/*.conf' \
-    /etc/freshclam.conf /etc/crypto-policies/config
+    /etc/freshclam.conf /etc/crypto-policies/config /etc/crypto-policies/back-ends/opensshserver.config \
+    /etc/sysconfig/sshd /etc/default/ssh
 }
 
 SHELL_SCRIPT='unset HISTFILE; if readonly -p | grep -q " TMOUT"; then r=yes; else r=no; fi
@@ -1111,7 +1130,7 @@ printf "%s=%s\n" "$n" "$v"; done
 printf "TMOUT_READONLY=%s\nUMASK=%s\nCORE_HARD=%s\n" "$r" "$(umask)" "$(ulimit -Hc)"'
 ask_shell() { # id, mode and what a person would type come from the table
   # The skeleton home stands for a freshly made account; root's own dot files could start agents or write files.
-  run "$1" F 5 any ask_bash 127 - env -i HOME=/etc/skel USER=root LOGNAME=root SHELL=/bin/bash TERM=dumb \
+  run "$1" F any ask_bash 127 env -i HOME=/etc/skel USER=root LOGNAME=root SHELL=/bin/bash TERM=dumb \
     PATH="$login_path" bash "$2" "$SHELL_SCRIPT"
 }
 ask_bash() { have bash || why='bash: 没有这个程序'; }
@@ -1155,46 +1174,46 @@ collect() {
   item mac.selinux P getenforce selinux
   item mac.apparmor P aa-status apparmor
   item av.clamav P 'sigtool --info /var/lib/clamav/*.c[vl]d' clamav
-  item ids.aide P 'ls -l /var/lib/aide' aide
+  item ids.aide P 'ls -l /var/lib/aide' aide_files
   item cron.files P 'ls -l /etc/cron* /var/spool/cron' cron_files
   item cron.jobs P 'cat /etc/crontab /etc/cron.d/* /var/spool/cron/*' cron_jobs
   item net.exports P 'cat /var/lib/nfs/etab' exports
   item pkg.dpkg P4 'dpkg-query -W (read from /var/lib/dpkg/status)' show_dpkg
   item pkg.apt_lists P 'ls -l /var/lib/apt/lists' apt_lists
   item pkg.dnf_lists P 'ls -l /var/cache/dnf' dnf_lists
-  run sshd.effective P 5 root - 0 - sshd -T -C user=root,host=localhost,addr=127.0.0.1
+  run sshd.effective P root - 0 sshd -T -C user=root,host=localhost,addr=127.0.0.1
   shown='ssh -V'
-  run sshd.version P 5 any - 0 - sh -c 'ssh -V 2>&1'
+  run sshd.version P any - 0 sh -c 'ssh -V 2>&1'
   shown="bash -lc 'echo \$TMOUT \$PATH ...; umask; ulimit -Hc'"
   told=$(ask_shell shell.login -lc 3>&1)
   root_path=$(printf '%s\n' "$told" | sed -n 's/^PATH=//p' | head -n 1)
   printf '%s\n' "$told"
   shown="bash -ic 'echo \$TMOUT \$PATH ...; umask; ulimit -Hc'"
   ask_shell shell.interactive -ic
-  run account.useradd_defaults P 5 any - 0 - useradd -D
-  run account.lastlog P 5 any - 0 - lastlog
-  run account.logged_in P 5 any - 0 - who -u
-  run systemd.units P 5 any - 0 - systemctl list-units --all --full --plain --no-legend
-  run systemd.unit_files P 5 any - 0 - systemctl list-unit-files --full --no-legend
-  run systemd.show F 5 any - 0 - systemctl show -p $UNIT_FACTS $UNITS
-  run systemd.timers P 5 any - 0 - systemctl list-timers --all --full --no-legend
-  run net.addresses P 5 any - 0 - ip -o addr
-  run net.routes P 5 any - 0 - ip route
-  run kernel.modprobe P 5 any - 0 - modprobe -n -v usb-storage
-  run audit.rules P 5 root - 0 - auditctl -l
-  run audit.status P 5 root - 0 - auditctl -s
-  run time.chrony_tracking P 5 any ask_chrony 1 - chronyc -n tracking
-  run time.chrony_sources P 5 any ask_chrony 1 - chronyc -n sources
-  run time.ntpq P 5 any ask_ntp 1 - ntpq -pn
-  run time.timedatectl P 5 any ask_timesyncd 1 - timedatectl show-timesync --all
-  run fw.nft P 5 root ask_nft 0 - nft list ruleset
-  run fw.iptables P 5 root ask_iptables 0 - iptables-save
-  run fw.firewalld P 5 root ask_firewalld 252 - firewall-cmd --list-all-zones
-  run fw.ufw P 5 root ask_ufw 1 - ufw status verbose
-  run pkg.rpm P4 5 nobody - 0 - rpm -qa --qf "$RPM_FORMAT"
-  run fs.usage P 5 any - 0 - df -PTl
-  run fs.block P 5 any - 0 - lsblk -nro NAME,TYPE,FSTYPE,MOUNTPOINT
-  run mac.kysec P 5 any ask_kysec 127 - getstatus
+  run account.useradd_defaults P any - 0 useradd -D
+  run account.lastlog P any - 0 lastlog
+  run account.logged_in P any - 0 who -u
+  run systemd.units P any - 0 systemctl list-units --all --full --plain --no-legend
+  run systemd.unit_files P any - 0 systemctl list-unit-files --full --no-legend
+  run systemd.show F any - 0 systemctl show -p $UNIT_FACTS $UNITS
+  run systemd.timers P any - 0 systemctl list-timers --all --full --no-legend
+  run net.addresses P any - 0 ip -o addr
+  run net.routes P any - 0 ip route
+  run kernel.modprobe P any - 0 modprobe -n -v usb-storage
+  run audit.rules P root - 0 auditctl -l
+  run audit.status P root - 0 auditctl -s
+  run time.chrony_tracking P any ask_chrony 1 chronyc -n tracking
+  run time.chrony_sources P any ask_chrony 1 chronyc -n sources
+  run time.ntpq P any ask_ntp 1 ntpq -pn
+  run time.timedatectl P any ask_timesyncd 1 timedatectl show-timesync --all
+  run fw.nft P root ask_nft 0 nft list ruleset
+  run fw.iptables P root ask_iptables 0 iptables-save
+  run fw.firewalld P root ask_firewalld 252 firewall-cmd --list-all-zones
+  run fw.ufw P root ask_ufw 1 ufw status verbose
+  run pkg.rpm P4 nobody - 0 rpm -qa --qf "$RPM_FORMAT"
+  run fs.usage P any - 0 df -PTl
+  run fs.block P any - 0 lsblk -nro NAME,TYPE,FSTYPE,MOUNTPOINT
+  run mac.kysec P any ask_kysec 127 getstatus
   item shell.root_path_dirs P 'ls -ld ${PATH//:/ }' path_folders
   item pkg.versions P 'ssh -V; openssl version' versions
   item pkg.apt_security P 'apt list --upgradable (read from /var/lib/apt/lists/*security*)' apt_security
@@ -1215,7 +1234,7 @@ done
 kill_after='-k 1'
 timeout -k 1 1 true 2>/dev/null || kill_after=''
 set -f # a word is expanded to paths only where that is asked for
-shown=''
+shown='' filter=''
 uid=$(id -u)
 T=$(od -An -v -tx1 -N16 /dev/urandom | tr -d ' \n')
 RECORD="$T %f %u %g %s %Y %n"
