@@ -76,13 +76,13 @@ def test_real_report_is_written(lab_audit: Done) -> None:
 
 
 def test_real_second_audit_says_the_same(lab_audit: Done, tmp_path: Path) -> None:
-    again = audit("-i", LAB, "--limit", "deb12,kylin10", records=tmp_path).whole_run()
-    before = statuses([row for row in lab_audit.run.verdicts if row.host in ("deb12", "kylin10")])
+    again = audit("-i", LAB, "--limit", "deb13,kylin10", records=tmp_path).whole_run()
+    before = statuses([row for row in lab_audit.run.verdicts if row.host in ("deb13", "kylin10")])
     assert statuses(list(again.verdicts)) == before
 
 
 def test_real_ansible_playbook_is_the_same_job(lab_audit: Done, tmp_path: Path) -> None:
-    command = ["ansible-playbook", "-i", str(LAB), "playbooks/audit.yml", "--check", "--limit", "deb11,deb12"]
+    command = ["ansible-playbook", "-i", str(LAB), "playbooks/audit.yml", "--check", "--limit", "deb11,deb13"]
     extra = {"panshi_audit_records": str(tmp_path), "panshi_audit_report": False}
     done = subprocess.run(
         [*command, "-e", json.dumps(extra)], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300
@@ -93,7 +93,7 @@ def test_real_ansible_playbook_is_the_same_job(lab_audit: Done, tmp_path: Path) 
     assert ("changed=0" in done.stdout) and ("unreachable=0" in done.stdout)
     assert run.end is not None
     assert (done.returncode == 0) == (run.end.exit in (0, 1)), done.stdout
-    expected = statuses([row for row in lab_audit.run.verdicts if row.host in ("deb11", "deb12")])
+    expected = statuses([row for row in lab_audit.run.verdicts if row.host in ("deb11", "deb13")])
     assert statuses(list(run.verdicts)) == expected
 
 
@@ -126,7 +126,7 @@ def baseline(hosts: str, folder: Path, *options: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("host", "connection", "options"),
     [
-        ("deb12", "ssh://deb12", ["--sudo", f"--ssh-config={LAB}/.state/ssh_config"]),
+        ("deb13", "ssh://deb13", ["--sudo", f"--ssh-config={LAB}/.state/ssh_config"]),
         ("kylin10", "ssh://kylin10", ["--sudo", f"--ssh-config={LAB}/.state/ssh_config"]),
         ("nopy12", "ssh://nopy12", ["--sudo", f"--ssh-config={LAB}/.state/ssh_config"]),
         ("deb11", f"ansible://deb11?ansible_inventory={LAB}&force_ansible=True", []),
