@@ -63,8 +63,7 @@ def audit(records: Path) -> dict[str, str]:
 
 def repair() -> None:
     """Undo every break, newest first: tools copy a wrong mode to the backups they write (/etc/shadow-)."""
-    for _, undo in reversed(BREAKS.values()):
-        on_host(undo)
+    on_host("\n".join(undo for _, undo in reversed(BREAKS.values())))
 
 
 @pytest.fixture
@@ -76,8 +75,7 @@ def repaired() -> Iterator[None]:
 def test_real_ten_broken_things_are_named_and_no_other(tmp_path: Path, repaired: None) -> None:
     before = audit(tmp_path / "before")
     assert {check: before[check] for check in BREAKS} == dict.fromkeys(BREAKS, "pass")
-    for breaking, _ in BREAKS.values():
-        on_host(breaking)
+    on_host("\n".join(breaking for breaking, _ in BREAKS.values()))
     broken = audit(tmp_path / "broken")
     assert sorted(check for check in broken if broken[check] != before[check]) == sorted(BREAKS)
     assert {check: broken[check] for check in BREAKS} == dict.fromkeys(BREAKS, "fail")
