@@ -145,7 +145,8 @@ _PRUNE = " -o ".join(f"-path {path}" for path in NOT_OURS)
 SNAPSHOT = rf"""
 export LC_ALL=C
 echo '# files'
-find / /run /tmp /dev/shm -xdev \( {_PRUNE} \) -prune -o ! -path /run -printf '%p %y %m %U %G %s %T@ %C@\n' 2>/dev/null | sort -u
+tell='%p %y %m %U %G %s %T@ %C@\n'
+find / /run /tmp /dev/shm -xdev \( {_PRUNE} \) -prune -o ! -path /run -printf "$tell" 2>/dev/null | sort -u
 echo '# modules'; cut -d ' ' -f 1 /proc/modules | sort
 echo '# mounts'; cut -d ' ' -f 1-4 /proc/mounts | grep -v /run/user/
 echo '# iptables'; cat /proc/net/ip_tables_names 2>/dev/null
