@@ -9,7 +9,8 @@ controller's. Four ways, each with the same number of connections at once:
 floor      openssh running ``true`` (curve25519; its default key exchange costs 80 ms more of controller time)
 openssh    openssh carrying the same collectors by the same command, output to files, nothing judged
 panshi     ``panshi audit`` as a whole: start, inventory, collect, judge all Linux checks, record (no report)
-testinfra  one assertion per automatic check, ssh with ControlPersist, xdist 8, on the smallest N, scaled per host.
+testinfra  one assertion per automatic check, ssh with ControlPersist, xdist 8, on the smallest N, scaled per host and
+           repeated beside every other measurement, so that both feel the same load.
            Each assertion runs one command: that of the first item of evidence that the audit's check looked at (a check
            often needs several, so this is in Testinfra's favour)
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -56,10 +58,21 @@ class Audit:
     run: Run
 
 
-def timed(work: Callable[[], object]) -> float:
+@dataclass(frozen=True)
+class Round:
+    """Wall seconds of the four ways, one right after the other, and the peak memory of panshi in MB."""
+
+    floor: float
+    openssh: float
+    panshi: float
+    testinfra: float
+    megabytes: float
+
+
+def timed(work: Callable[..., object], *arguments: object) -> float:
     """Return the wall seconds of a call."""
     began = time.monotonic()
-    work()
+    work(*arguments)
     return time.monotonic() - began
 
 
@@ -206,43 +219,53 @@ def measure(
     """Run all ways on all sizes, one after another, and print the table."""
     config = ssh_config(targets, folder)
     estate = targets.inventory(folder / "estate")
-    payloads = [(COLLECTORS / name).read_bytes() for name in ("linux.py", "linux.sh")]
-    call = invocation(payloads[0], payloads[1], become=True)
-    audit(estate, targets.hosts[:2], forks, folder / "warm")
+    python, shell = ((COLLECTORS / name).read_bytes() for name in ("linux.py", "linux.sh"))
+    call = invocation(python, shell, become=True)
+    commands = assertions(audit(estate, targets.hosts[:1], forks, folder / "warm").run)
+    few = targets.hosts[: sizes[0]]
     rows = {}
     for size in sizes:
         hosts = targets.hosts[:size]
-        floor, carried, audits = [], [], []
+        rounds = []
         for _ in range(repeat):
-            floor.append(timed(lambda: openssh(config, hosts, forks, "true", b"", folder)))  # noqa: B023
-            carried.append(timed(lambda: openssh(config, hosts, forks, call.command, call.payload, folder)))  # noqa: B023
-            audits.append(audit(estate, hosts, forks, folder / "records"))
-        rows[size] = (statistics.median(floor), statistics.median(carried), audits)
-        print(f"N={size}: floor {floor}, openssh {carried}, panshi {[a.seconds for a in audits]}", file=sys.stderr)
-    commands = assertions(rows[sizes[0]][2][0].run)
-    each = testinfra(commands, config, targets.hosts[: sizes[0]], folder) / sizes[0] if with_testinfra else None
-    show(rows, each, len(commands), forks)
+            floor = timed(openssh, config, hosts, forks, "true", b"", folder)
+            carried = timed(openssh, config, hosts, forks, call.command, call.payload, folder)
+            whole = audit(estate, hosts, forks, folder / "records")
+            each = testinfra(commands, config, few, folder) / len(few) if with_testinfra else math.nan
+            rounds.append(Round(floor, carried, whole.seconds, each * size, whole.megabytes))
+            print(f"N={size}: {rounds[-1]}", file=sys.stderr)
+        rows[size] = rounds
+    show(rows, len(commands), forks)
 
 
-def show(rows: dict[int, tuple[float, float, list[Audit]]], each: float | None, checks: int, forks: int) -> None:
-    """Print the table of seconds and ratios."""
+def show(rows: dict[int, list[Round]], checks: int, forks: int) -> None:
+    """Print the table of seconds and ratios, and how the time grows with the hosts."""
     table = Table(title=f"{os.cpu_count()} cores, {forks} connections at once, {checks} automatic checks")
     for heading in ("N", "floor", "openssh", "panshi", "panshi/openssh", "panshi/floor", "testinfra/panshi", "RSS MB"):
         table.add_column(heading, justify="right")
-    for size, (floor, carried, audits) in rows.items():
-        seconds = statistics.median(run.seconds for run in audits)
-        scaled = f"{each * size / seconds:.1f} ×" if each else "–"
-        memory = max(run.megabytes for run in audits)
+    for size, rounds in rows.items():
         table.add_row(
-            *(str(size), f"{floor:.2f}", f"{carried:.2f}", f"{seconds:.2f}"),
-            *(f"{seconds / carried:.2f} ×", f"{seconds / floor:.1f} ×", scaled, f"{memory:.0f}"),
+            str(size),
+            *(f"{middle(rounds, key):.2f}" for key in ("floor", "openssh", "panshi")),
+            f"{ratio(rounds, 'panshi', 'openssh'):.2f} ×",
+            f"{ratio(rounds, 'panshi', 'floor'):.1f} ×",
+            f"{ratio(rounds, 'testinfra', 'panshi'):.1f} ×",
+            f"{max(one.megabytes for one in rounds):.0f}",
         )
     Console(width=110).print(table)
-    sizes = list(rows)
-    if len(sizes) > 1:
-        first, last = sizes[0], sizes[-1]
-        times = [statistics.median(run.seconds for run in rows[size][2]) for size in (first, last)]
-        print(f"growth {first} → {last} hosts: {times[1] / times[0]:.1f} × the time for {last / first:.0f} × the hosts")
+    first, last = min(rows), max(rows)
+    grown = middle(rows[last], "panshi") / middle(rows[first], "panshi")
+    print(f"growth {first} → {last} hosts: {grown:.1f} × the time for {last / first:.0f} × the hosts")
+
+
+def middle(rounds: Sequence[Round], key: str) -> float:
+    """Return the median of one way."""
+    return statistics.median(getattr(one, key) for one in rounds)
+
+
+def ratio(rounds: Sequence[Round], above: str, below: str) -> float:
+    """Return the median of the ratios within each round."""
+    return statistics.median(getattr(one, above) / getattr(one, below) for one in rounds)
 
 
 if __name__ == "__main__":
