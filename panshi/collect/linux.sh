@@ -67,38 +67,41 @@ function hide(s, pre, val, suffix,   low, out, from, size) {
   return out s
 }
 # as hide, but only between a word and the end of its command
-function hide_of(s, word, pre, val) {
+function hide_of(s, word, pre, val,   from, size) {
   if (!match(tolower(s), word "[^;|]*")) return s
-  return substr(s, 1, RSTART - 1) hide(substr(s, RSTART, RLENGTH), pre, val) substr(s, RSTART + RLENGTH)
+  from = RSTART; size = RLENGTH
+  return substr(s, 1, from - 1) hide(substr(s, from, size), pre, val) substr(s, from + size)
 }
 function harmless(value) {
   return value ~ /^["\047]?(yes|no|true|false|on|off|none|default|required|sufficient|optional|\*\*\*)["\047]?$/
 }
 function speaks_about(key) { # a key that only speaks about secrets
-  return key ~ /(timeout|tries|retry|retries|length|len|min|max|age|days|expir[a-z0-9_]*|file|path|dir)["\047]?$/ \
+  return key ~ /(timeout|tries|retry|retries|length|days|expir[a-z0-9_]*|file|path)["\047]?$/ \
+    || key ~ /(^|[^a-z])(len|min|max|age|dir)["\047]?$/ \
     || key ~ /(chat|sync|policy|hash|algorithm|type|method|prompt|message|column|authentication|auth)["\047]?$/ \
-    || key ~ /(program|change|level|check|format|command)["\047]?$/ \
-    || key !~ WORD && key !~ /(^|[^a-z0-9])(pwd|pass)["\047]?$/
+    || key ~ /(program|change|level|check|format|command)["\047]?$/
 }
-function assign(s, sep,   low, out, from, size, key, gap, value) {
-  low = tolower(s)
-  while (match(low, KEY sep VALUE)) {
-    from = RSTART; size = RLENGTH
-    value = substr(low, from, size)
-    match(value, "^" KEY); key = RLENGTH
-    match(substr(value, key + 1), "^" sep); gap = key + RLENGTH
-    if (speaks_about(substr(value, 1, key)) || harmless(substr(value, gap + 1))) out = out substr(s, 1, from + size - 1)
-    else out = out substr(s, 1, from - 1 + gap) "***"
-    s = substr(s, from + size); low = substr(low, from + size)
+# Every value behind a key and one of the separators. Goes from separator to separator and looks at both sides: the
+# one long pattern that would say the same is not always matched at its leftmost place by old mawk.
+function assign(s, separators,   low, out, at, from, key, done, left) {
+  low = tolower(s); at = done = 1
+  while (match(substr(low, at), separators)) {
+    left = substr(low, at, RSTART - 1); sub(/[ \t]+$/, "", left)
+    from = at = at + RSTART + RLENGTH - 1
+    key = match(left, /[a-z0-9_.-]+["\047]?$/) ? substr(left, RSTART) : ""
+    if (key !~ WORD && key !~ /(^|[^a-z0-9])(pwd|pass)["\047]?$/ || !match(substr(low, from), VALUE)) continue
+    at = from + RLENGTH
+    if (speaks_about(key) || harmless(substr(low, from, RLENGTH))) continue
+    out = out substr(s, done, from - done) "***"; done = at
   }
-  return out s
+  return out substr(s, done)
 }
-function spaced(s,   low, key) {
+function spaced(s,   low, key, size) {
   low = tolower(s)
   if (!match(low, /^[a-z0-9_ \t]*password[a-z0-9_ \t]*=[ \t]*/) || RLENGTH == length(s)) return s
-  key = low; sub(/=.*/, "", key)
-  if (speaks_about(trim(key)) || harmless(trim(substr(low, RLENGTH + 1)))) return s
-  return substr(s, 1, RLENGTH) "***"
+  size = RLENGTH; key = low; sub(/=.*/, "", key)
+  if (speaks_about(trim(key)) || harmless(trim(substr(low, size + 1)))) return s
+  return substr(s, 1, size) "***"
 }
 function always(s) {
   if (index(s, "://")) s = hide(s, "[a-z][a-z0-9_+.-]*:\\/\\/[^ \t/:@\"\047]*:", "[^ \t/@\"\047]+@", "@")
@@ -110,7 +113,7 @@ function always(s) {
 function mask(s, mode) {
   s = always(s)
   if (mode == "P" || tolower(s) !~ TRIGGER) return s
-  if (mode == "E") return assign(s, "[ \t]*=+[ \t]*")
+  if (mode == "E") return assign(s, "=+[ \t]*")
   s = hide(s, "--?(pass[a-z0-9_]*|secret|token|pwd)(=|[ \t]+)", "(\"[^\"]*\"|\047[^\047]*\047|[^ \t;|&]+)")
   s = hide_of(s, "(mysql|mariadb|xtrabackup|innobackupex)", "[ \t]-p", "[^ \t;|&]+")
   s = hide(s, "sshpass[ \t]+-p[ \t]*", "(\"[^\"]*\"|\047[^\047]*\047|[^ \t]+)")
@@ -123,7 +126,7 @@ function mask(s, mode) {
   s = hide(s, ":ommysql:[^,]*,[^,]*,[^,]*,", "[^ \t;]+")
   s = hide(s, "machine[ \t]+[^ \t]+[ \t]+login[ \t]+[^ \t]+[ \t]+password[ \t]+", "[^ \t]+")
   s = hide(s, "^[ \t]*([a-z0-9_:]*:)?password[ \t]+\"", "[^\"]*\";", "\";")
-  return spaced(assign(s, "[ \t]*[=:(]+[ \t]*"))
+  return spaced(assign(s, "[=:(]+[ \t]*"))
 }
 function shadow_state(field,   core, state) { # state:algorithm of a password field
   if (field == "") return "empty:"
@@ -135,8 +138,7 @@ function shadow_state(field,   core, state) { # state:algorithm of a password fi
 }
 BEGIN {
   WORD = "(passwo?r?d|passphrase|secret|token|authtok|credential|api[_-]?key|access[_-]?key|bindpw|rootpw|pgpass)"
-  KEY = "[a-z0-9_.-]*(" WORD "[a-z0-9_.-]*|pwd|pass)[\"\047]?"
-  VALUE = "(\"([^\"\\\\]|\\\\.)*\"|\"[^\"]*$|\047[^\047]*\047|\047[^\047]*$|[^ \t,;&|)}\"\047]+)"
+  VALUE = "^(\"([^\"\\\\]|\\\\.)*\"|\"[^\"]*$|\047[^\047]*\047|\047[^\047]*$|[^ \t,;&|)}\"\047]+)"
   TRIGGER = "pass|pwd|secret|token|authtok|credential|key|bindpw|rootpw|community|com2sec|identified|authorization" \
     "|mysql|mariadb|xtrabackup|innobackupex|redis-cli|curl"
   EIGHT = "[^ \t:\"\047]"; EIGHT = EIGHT EIGHT EIGHT EIGHT; EIGHT = EIGHT EIGHT "[^ \t:\"\047]*"
