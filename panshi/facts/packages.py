@@ -7,8 +7,9 @@ Sources: deb-version(7) for the Debian order; the comment block of rpm's ``rpmio
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cmp_to_key
+from functools import lru_cache
 from itertools import zip_longest
 
 from panshi.facts.model import Facts
@@ -132,16 +133,21 @@ def parse_rpm(text: str) -> list[Package]:
     return found
 
 
-def installed(facts: Facts) -> dict[str, Package]:
+def installed(facts: Facts) -> Mapping[str, Package]:
     """Return the newest installed package per name, whatever the family of the host.
 
     Raises:
         FactMissing: when neither package list was collected.
     """
     family = facts.family
+    return _newest(family, facts.out("pkg.rpm" if family == "rpm" else "pkg.dpkg"))
 
-    def order(left: Package, right: Package) -> int:
-        return compare(family, left.version, right.version)
 
-    packages = parse_rpm(facts.out("pkg.rpm")) if family == "rpm" else parse_dpkg(facts.out("pkg.dpkg"))
-    return {package.name: package for package in sorted(packages, key=cmp_to_key(order))}
+@lru_cache(maxsize=2)  # several checks of one host ask the same text
+def _newest(family: str, text: str) -> Mapping[str, Package]:
+    found: dict[str, Package] = {}
+    for package in parse_rpm(text) if family == "rpm" else parse_dpkg(text):
+        other = found.get(package.name)
+        if other is None or compare(family, package.version, other.version) > 0:
+            found[package.name] = package
+    return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from panshi.facts.model import Facts
 
@@ -74,7 +75,8 @@ def parse_unit_files(text: str) -> dict[str, str]:
     return {words[0]: words[1] for words in rows if len(words) >= 2 and "." in words[0] and words[1] != "FILE"}
 
 
-def parse_show(text: str) -> dict[str, dict[str, str]]:
+@lru_cache(maxsize=2)  # some forty checks of one host ask the same text
+def parse_show(text: str) -> Mapping[str, Mapping[str, str]]:
     """Parse ``systemctl show`` of several units: properties by ``Id``; blocks are separated by empty lines."""
     found: dict[str, dict[str, str]] = {}
     for block in text.split("\n\n"):
@@ -85,14 +87,19 @@ def parse_show(text: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def units(facts: Facts) -> dict[str, Unit]:
+def units(facts: Facts) -> Mapping[str, Unit]:
     """Return every unit that systemd lists, with its unit file state, by name.
 
     Raises:
         FactMissing: when the host does not run systemd or the lists were not collected.
     """
-    listed = parse_units(facts.out("systemd.units"))
-    files = parse_unit_files(facts.out("systemd.unit_files"))
+    return _merged(facts.out("systemd.units"), facts.out("systemd.unit_files"))
+
+
+@lru_cache(maxsize=2)
+def _merged(units_text: str, files_text: str) -> Mapping[str, Unit]:
+    listed = parse_units(units_text)
+    files = parse_unit_files(files_text)
     idle = {name: Unit(name, "loaded", "inactive", "dead", state) for name, state in files.items()}
     return idle | {name: replace(found, boot=files.get(name, "")) for name, found in listed.items()}
 
