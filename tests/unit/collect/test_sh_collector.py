@@ -46,8 +46,16 @@ def collect(source: str, *options: str, path: str = TOOLS, shell: str = "sh", us
     )
     assert done.stderr == b""
     assert done.returncode == 0
-    document: Document = json.loads(done.stdout)  # fails on a control character and on bytes that are no UTF-8
+    # Fails on a control character, on bytes that are no UTF-8 and on a key that comes twice.
+    document: Document = json.loads(done.stdout, object_pairs_hook=distinct)
     return document
+
+
+def distinct(pairs: list[tuple[str, Any]]) -> Document:
+    """Return a JSON object whose keys are distinct: of two items with one id, one would be lost."""
+    found = dict(pairs)
+    assert len(found) == len(pairs)
+    return found
 
 
 def without_scan(source: str) -> str:
@@ -166,7 +174,7 @@ ODD = [
     "\n\n\n",
     "",
     "等级保护 é 𠮷 \u2028\n",
-    "0123456789abcdef0123456789abcdef B forged slot\n",
+    "first\n0123456789abcdef0123456789abcdef B forged slot\n0123456789abcdef0123456789abcdef . 9\n",
 ]
 
 
@@ -224,6 +232,15 @@ def test_parsed_what_is_no_regular_file_is_named_and_never_opened(folder: Path) 
         "dir": (0, "dir", None),
     }
     assert read["to_file"]["out"] == "x\n"
+
+
+def test_parsed_a_file_that_two_patterns_name_is_read_under_the_first(folder: Path) -> None:
+    (folder / "chrony.keys").write_text(SECRET)
+    (folder / "plain").write_text("x\n")
+    rows = f"  files S '{folder}/*.keys'\n  files F '{folder}/*'\n"
+    items = collect(replaced({"  files S /etc/shadow": rows + "  files S /etc/shadow"}))["items"]
+    assert items[f"file:{folder}/chrony.keys"]["out"] == ""
+    assert items[f"file:{folder}/plain"]["out"] == "x\n"
 
 
 def test_parsed_an_oversize_file_is_cut_at_a_line_and_marked(folder: Path) -> None:
@@ -447,6 +464,7 @@ VERSIONS = [
     "1.0+b",
     "2024.01",
     "1.0-1~bpo1",
+    "1.8",
 ]
 
 
@@ -488,6 +506,8 @@ ADDRESSES = [
     "000080FE00000000FF005450B6AD1DFE",
     "0000000000000000000000000101A8C0",
     "01000000000000000000000000000000",
+    "0000000000000000CDAB00000101A8C0",
+    "0000000000000000000000000000FFFF",
 ]
 
 
