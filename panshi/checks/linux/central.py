@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from panshi.checks.registry import check
 from panshi.controls.params import Params
 from panshi.facts import Facts, repos, systemd
-from panshi.verdict import Verdict, failed, judge, manual, passed
+from panshi.verdict import Verdict, failed, judge, passed
 
 _LOCAL_SCHEMES = ("file", "cdrom", "copy")
 
@@ -37,19 +37,14 @@ def patch_source(facts: Facts, params: Params) -> Verdict:
     found = {source.uri: source.place for source in repos.sources(facts)}
     if not found:
         return failed("没有启用的软件源", "主机没有配置任何软件源，补丁无从集中管理")
-    public = [uri for uri in found if _under(_host(uri), params.value("patch_source_public"))]
-    if public:
-        return failed(
-            f"公共源 {'、'.join(map(_host, public))}", f"{found[public[0]]} 直接使用互联网公共源，不受本单位管理"
-        )
-    unknown = [uri for uri in found if not _internal(uri, params.value("patch_source_internal"))]
+    outside = [uri for uri in found if not _internal(uri, params.value("patch_source_internal"))]
     hosts = "、".join(dict.fromkeys(_host(uri) or uri for uri in found))
-    if unknown:
-        where = found[unknown[0]]
+    if outside:
+        name = _host(outside[0]) or "镜像列表"
         reason = (
-            f"无法判定 {where} 的 {_host(unknown[0]) or '镜像列表'} 是否为内部源；是则加入参数 patch_source_internal"
+            f"{found[outside[0]]} 的 {name} 不是本单位登记的内部源；确属内部管理的，登记进参数 patch_source_internal"
         )
-        return manual(f"软件源 {hosts}", reason)
+        return failed(f"软件源 {hosts}", reason)
     return passed(f"软件源 {hosts}", "均为内部地址、内部域名或本地介质")
 
 
