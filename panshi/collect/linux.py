@@ -55,13 +55,14 @@ PLAIN, EQUALS, FULL = 0, 1, 2  # no key masking | only key=value (PAM, sudoers, 
 
 _WORD = r"(?:passw(?:or)?d|passphrase|secret|token|authtok|credential|api[_-]?key|access[_-]?key|bindpw|rootpw|pgpass)"
 _KEY = r"(?P<key>[\w.-]*(?:" + _WORD + r"[\w.-]*|\bpwd|_pwd|\bpass|_pass)[\"']?)"
-_VALUE = r"(?P<value>\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[^\s,;&|)}\"']+)"
-_ASSIGN_EQUALS = re.compile(_KEY + r"(?P<sep>[ \t]*=[ \t]*)" + _VALUE, re.I)
-_ASSIGN_FULL = re.compile(_KEY + r"(?P<sep>[ \t]*(?::=|[=:(])[ \t]*)" + _VALUE, re.I)
+_VALUE = r"(?P<value>\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[\"']?[^\s,;&|)}\"']+)"
+_ASSIGN_EQUALS = re.compile(_KEY + r"(?P<sep>[ \t]*={1,3}[ \t]*)" + _VALUE, re.I)
+_ASSIGN_FULL = re.compile(_KEY + r"(?P<sep>[ \t]*(?::=|={1,3}|[:(])[ \t]*)" + _VALUE, re.I)
 _SPACED_KEY = re.compile(r"(?im)^(?P<key>[ \t]*[\w \t]*password[\w \t]*)(?P<sep>=[ \t]*)(?P<value>\S.*)$")
 _OPEN = re.compile(  # keys that only speak about secrets
-    r"(?i)(timeout|tries|retr(y|ies)|length|len|min|max|age|days|expir\w*|file|path|dir|program|chat|sync|policy|hash"
-    r"|algorithm|type|method|prompt|message|column|authentication|auth|change|level|check|format|command)[\"']?$"
+    r"(?i)(?:[_. -]|passw(?:or)?d|pass|pwd|passphrase|secret|token)(timeout|tries|retr(y|ies)|length|len|min|max|age|days"
+    r"|expir\w*|file|path|dir|program|chat|sync|policy|hash|algorithm|type|method|prompt|message|column|authentication"
+    r"|auth|change|level|check|format|command)[\"']?$"
 )
 _HARMLESS = re.compile(r"(?i)^[\"']?(yes|no|true|false|on|off|none|default|required|sufficient|optional|\*\*\*)[\"']?$")
 # (what the text must contain for the pattern to be worth a try, pattern, replacement)

@@ -14,6 +14,9 @@ HASH = "$6$rounds=5000$saltsalt$" + "h" * 86
     ("text", "kept"),
     [
         (f"password={SECRET}", "password="),
+        (f"password_admin={SECRET}", "password_admin="),
+        (f"if password == {SECRET}:", "if password ="),
+        (f'password = "{SECRET}', "password = "),
         (f"DB_PASSWORD = '{SECRET}'", "DB_PASSWORD = "),
         (f'"api_key": "{SECRET}"', '"api_key": '),
         (f"baseurl=https://zhang:{SECRET}@mirror.example/os", "baseurl=https://zhang:***@mirror.example/os"),
