@@ -60,8 +60,8 @@ _ASSIGN_EQUALS = re.compile(_KEY + r"(?P<sep>[ \t]*={1,3}[ \t]*)" + _VALUE, re.I
 _ASSIGN_FULL = re.compile(_KEY + r"(?P<sep>[ \t]*(?::=|={1,3}|[:(])[ \t]*)" + _VALUE, re.I)
 _SPACED_KEY = re.compile(r"(?im)^(?P<key>[ \t]*[\w \t]*password[\w \t]*)(?P<sep>=[ \t]*)(?P<value>\S.*)$")
 _OPEN = re.compile(  # keys that only speak about secrets
-    r"(?i)(?:[_. -]|passw(?:or)?d|pass|pwd|passphrase|secret|token)(timeout|tries|retr(y|ies)|length|len|min|max|age|days"
-    r"|expir\w*|file|path|dir|program|chat|sync|policy|hash|algorithm|type|method|prompt|message|column|authentication"
+    r"(?i)(?:[_. -]|passw(?:or)?d|pass|pwd|passphrase|secret|token)(timeout|tries|retr(y|ies)|length|len|min|max|age"
+    r"|days|expir\w*|file|path|dir|program|chat|sync|policy|hash|algorithm|type|method|prompt|message|column|authentication"
     r"|auth|change|level|check|format|command)[\"']?$"
 )
 _HARMLESS = re.compile(r"(?i)^[\"']?(yes|no|true|false|on|off|none|default|required|sufficient|optional|\*\*\*)[\"']?$")
