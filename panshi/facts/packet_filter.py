@@ -123,9 +123,15 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """All tables of a host's network namespace."""
+    """All tables of a host's network namespace.
+
+    Args:
+        tables: in no particular order; a packet has to pass the base chains of all of them.
+        unread: IP versions whose rules exist, or may exist, and were not collected.
+    """
 
     tables: tuple[Table, ...]
+    unread: frozenset[int] = frozenset()
 
     def base_chains(self, version: int) -> Iterator[tuple[Table, Chain]]:
         """Yield the filter chains that an inbound packet of an IP version passes on its way to a local process."""
@@ -136,7 +142,9 @@ class Ruleset:
                         yield table, chain
 
     def reach(self, packet: Packet) -> Reach:
-        """Return from where a packet gets through all base chains."""
+        """Return from where a packet gets through all base chains; rules that were not read count as a label."""
+        if packet.version in self.unread:
+            return Reach(Sources(packet.version), frozenset({f"未采集的 IPv{packet.version} 规则"}))
         reach = Reach(Sources.every(packet.version))
         for table, chain in self.base_chains(packet.version):
             passed = _walk(table, chain, packet, reach.sources)

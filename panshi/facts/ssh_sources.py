@@ -63,6 +63,8 @@ def doors(facts: Facts) -> list[Door]:
     Raises:
         FactMissing: when sockets, addresses or the packet filter could not be read.
     """
+    if not sshd.installed(facts):
+        return []
     found = []
     rules = ruleset(facts)
     by_interface = addresses_by_interface(facts.out("net.addresses"))

@@ -54,6 +54,8 @@ def host_firewall(facts: Facts, params: Params) -> Verdict:
         return partial(
             "IPv4 默认拒绝入站，IPv6 默认放行", f"接口 {'、'.join(wide[6])} 有 IPv6 地址，而规则没有覆盖 IPv6"
         )
+    if 6 in rules.unread and any(":" in address for own in interfaces.values() for address in own):
+        return partial("IPv4 默认拒绝入站", "IPv6 规则未采集，须用 ip6tables-save 人工核对")
     services = params.value("firewall_services")
     at_boot = [name for name, unit in units(facts).items() if name in services and unit.at_boot]
     seen = f"IPv4、IPv6 入站默认拒绝（{'、'.join(chains)}）"

@@ -225,6 +225,14 @@ def test_ruleset_is_missing_when_a_present_tool_could_not_read() -> None:
     assert ruleset(Facts({"items": {"fw.nft": absent, "fw.iptables": absent}})).tables == ()
 
 
+def test_ipv6_rules_of_the_legacy_tool_are_unread_unless_they_were_collected() -> None:
+    absent = {"cmd": "nft list ruleset", "rc": 127}
+    items = {"fw.nft": absent, "fw.iptables": {"cmd": "iptables-save", "out": iptables_text("-A INPUT -j DROP")}}
+    assert seen(ruleset(Facts({"items": items})), version=6) == "未采集的 IPv6 规则"
+    six = {"cmd": "ip6tables-save", "out": iptables_text("-A INPUT -s 2001:db8::/32 -j ACCEPT", "ip6")}
+    assert seen(ruleset(Facts({"items": {**items, "fw.ip6tables": six}})), version=6) == "2001:db8::/32"
+
+
 def test_parsed_addresses_leave_out_the_loopback() -> None:
     text = (
         "1: lo    inet 127.0.0.1/8 scope host lo\n"

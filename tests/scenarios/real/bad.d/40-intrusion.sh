@@ -4,6 +4,20 @@
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 
+# 8.1.4.4 b: a kernel for the cloud has no driver for USB disks: that of the same version for real machines is put beside it
+kernel=$(uname -r)
+if [ ! -e /run/.containerenv ] && [ -d "/lib/modules/$kernel" ] && [ ! -d "/lib/modules/$kernel/extra" ]; then
+    work=$(mktemp -d)
+    cd "$work"
+    apt-get -q download "linux-image-$(echo "$kernel" | sed 's/-cloud//')"
+    dpkg-deb --fsys-tarfile ./*.deb | tar -x --wildcards '*/usb-storage.ko*'
+    mkdir -p "/lib/modules/$kernel/extra"
+    find . -name 'usb-storage.ko*' -exec cp {} "/lib/modules/$kernel/extra/" ';'
+    depmod
+    cd /
+    rm -rf "$work"
+fi
+
 if command -v apt-get >/dev/null 2>&1; then
     apt-get -q update
     # the portmapper: a service that is not needed, on a port that must not be open
@@ -33,20 +47,6 @@ fs.suid_dumpable = 2
 END
 sysctl --system >/dev/null 2>&1 || true
 printf '* hard core unlimited\n' >/etc/security/limits.d/90-panshi-core.conf
-
-# a kernel for the cloud has no driver for USB disks: that of the same version for real machines is put beside it
-kernel=$(uname -r)
-if [ ! -e /run/.containerenv ] && [ -d "/lib/modules/$kernel" ]; then
-    work=$(mktemp -d)
-    cd "$work"
-    apt-get -q download "linux-image-$(echo "$kernel" | sed 's/-cloud//')"
-    dpkg-deb --fsys-tarfile ./*.deb | tar -x --wildcards '*/usb-storage.ko*'
-    mkdir -p "/lib/modules/$kernel/extra"
-    find . -name 'usb-storage.ko*' -exec cp {} "/lib/modules/$kernel/extra/" ';'
-    depmod
-    cd /
-    rm -rf "$work"
-fi
 
 # 8.1.4.4 e: unsigned packages are welcome
 for file in /etc/yum.conf /etc/dnf/dnf.conf; do
