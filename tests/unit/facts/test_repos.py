@@ -69,4 +69,5 @@ def test_parsed_apt_settings_that_admit_unsigned_packages() -> None:
 def test_parsed_yum_repository_takes_the_main_section_unless_it_says_otherwise() -> None:
     repo = "[a]\nbaseurl=http://a.example/\n[b]\ngpgcheck=0\n[c]\nenabled=0\ngpgcheck=0\n"
     assert [(s.name, s.verified) for s in rpm("[main]\ngpgcheck=1\n", repo)] == [("a", True), ("b", False)]
-    assert [s.why for s in rpm("[main]\n", "[a]\n")] == ["gpgcheck 未设置（默认不校验）"]
+    unset = rpm("[main]\n", "[a]\n")
+    assert [(s.verified, s.why) for s in unset] == [(False, "gpgcheck 未设置（默认不校验）")]
