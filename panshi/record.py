@@ -106,6 +106,62 @@ class VerdictRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PlanRow(Row):
+    """What a change job will do about one check on one host.
+
+    ``action`` is apply, opt_in (left until the estate opts in), waived, elsewhere (another job, or nobody's) or
+    not_applicable. ``cost`` says in Chinese what leaving it means in the assessment.
+    """
+
+    kind: ClassVar[str] = "plan"
+    host: str
+    control: str
+    check: str
+    title: str
+    action: str
+    role: str = ""
+    reason: str = ""
+    cost: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangeRow(Row):
+    """One change of one resource; the content before it stays in the ledger on the host."""
+
+    kind: ClassVar[str] = "change"
+    host: str
+    role: str
+    resource: str
+    title: str = ""
+    checks: Sequence[str] = ()
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SkipRow(Row):
+    """What could not be done on a host, and why."""
+
+    kind: ClassVar[str] = "skip"
+    host: str
+    role: str
+    resource: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GuardRow(Row):
+    """One event of the guard: second_way, armed, probe, disarmed, restored or failed. ``seconds`` is its duration."""
+
+    kind: ClassVar[str] = "guard"
+    host: str
+    role: str
+    event: str
+    detail: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EndRow(Row):
     """The last line of a complete run. ``seconds`` is the wall time of the job, ``exit`` its exit status."""
 
@@ -146,6 +202,10 @@ class Run:
     verdicts: Sequence[VerdictRow]
     end: EndRow | None
     head: str
+    plans: Sequence[PlanRow] = ()
+    changes: Sequence[ChangeRow] = ()
+    skips: Sequence[SkipRow] = ()
+    guards: Sequence[GuardRow] = ()
 
     def facts(self, host: str) -> Mapping[str, Any] | None:
         """Return the collected document of a host, read now, or None when nothing was collected.
@@ -288,6 +348,10 @@ def read_run(path: Path) -> Run:
     begin_time = ""
     hosts: list[HostRow] = []
     verdicts: list[VerdictRow] = []
+    plans: list[PlanRow] = []
+    changes: list[ChangeRow] = []
+    skips: list[SkipRow] = []
+    guards: list[GuardRow] = []
     end: EndRow | None = None
     head = GENESIS
     for number, raw, whole in _lines(path):
@@ -307,6 +371,14 @@ def read_run(path: Path) -> Run:
                     hosts.append(_row(HostRow, line))
                 case "verdict":
                     verdicts.append(_row(VerdictRow, line))
+                case "plan":
+                    plans.append(_row(PlanRow, line))
+                case "change":
+                    changes.append(_row(ChangeRow, line))
+                case "skip":
+                    skips.append(_row(SkipRow, line))
+                case "guard":
+                    guards.append(_row(GuardRow, line))
                 case "end":
                     end = _row(EndRow, line)
         except (KeyError, ValueError, TypeError) as error:
@@ -315,7 +387,7 @@ def read_run(path: Path) -> Run:
             ) from error
     if begin is None:
         raise PanshiError("PS-E4004", f"{path} 中没有开始行，运行未写入任何内容", "重新执行作业")
-    return Run(path, begin, begin_time, hosts, verdicts, end, head)
+    return Run(path, begin, begin_time, hosts, verdicts, end, head, plans, changes, skips, guards)
 
 
 def verify_run(path: Path) -> list[Problem]:
