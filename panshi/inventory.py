@@ -186,7 +186,7 @@ class _Source:
         for key in raw:
             if key.startswith((PREFIX, "ansible_", "panshi_", "lab_emulated")) and key not in _MAGIC:
                 try:
-                    resolved[key] = _plain(templar.template(raw[key]))
+                    resolved[key] = plain(templar.template(raw[key]))
                 except AnsibleError as error:
                     reason = str(error).splitlines()[0]
                     raise PanshiError(
@@ -254,12 +254,12 @@ def _unlock(loader: Any, password_files: Sequence[Path]) -> None:
         context.secrets = secrets
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Strip Ansible's tagged subclasses, so that values go into JSON and comparisons like any other."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return kind(value)

@@ -1,0 +1,132 @@
+"""Writes the record of a change job: one run per ``ansible-playbook`` that changes or plans something."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+
+import panshi
+from panshi.errors import PanshiError
+from panshi.harden import estate
+from panshi.harden.run import begin_run
+from panshi.record import Begin, ChangeRow, EndRow, GuardRow, HostRow, PlanRow, RecordWriter, SkipRow
+
+DOCUMENTATION = """
+name: panshi_record
+type: notification
+short_description: Keeps the hash-chained record of change jobs
+version_added: "1.0.0"
+author: Panshi
+description:
+  - Gives every C(ansible-playbook) a run id, and writes the rows that C(panshi_change) and C(panshi_plan) return.
+  - A playbook that uses neither leaves no record here; the audit keeps its own.
+"""
+
+_KINDS = {row.kind: row for row in (PlanRow, ChangeRow, SkipRow, GuardRow)}
+PAYLOAD = "panshi_record"
+
+
+class CallbackModule(CallbackBase):
+    """One record per playbook run; created with the first row."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "panshi_record"
+
+    def __init__(self, display: Any = None, options: Any = None) -> None:
+        super().__init__(display, options)
+        self._job = ""
+        self._run = ""
+        self._record: RecordWriter | None = None
+        self._counts: Counter[str] = Counter()
+        self._changed: Counter[str] = Counter()
+        self._messages: dict[str, str] = {}
+        self._began = time.monotonic()
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """Give the run its id, and load the catalogue before the workers are forked."""
+        self._job = Path(playbook._file_name).stem
+        self._run = begin_run()
+        estate.catalogue()
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        """Keep the rows of a task that went well."""
+        self._keep(result)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """Keep the rows of a task that failed, and why it did."""
+        self._keep(result)
+        self._messages[result._host.get_name()] = str(result._result.get("msg", "")).splitlines()[0][:500]
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """Keep why a host could not be reached."""
+        self._keep(result)
+        self._messages[result._host.get_name()] = str(result._result.get("msg", "")).splitlines()[0][:500]
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """Close the record with one row per host and the end row."""
+        if self._record is None:
+            return
+        states: Counter[str] = Counter()
+        for host in sorted(set(stats.processed) - {"localhost"}):
+            totals = stats.summarize(host)
+            state = next(
+                (name for name, key in (("unreachable", "unreachable"), ("failed", "failures")) if totals[key]),
+                "changed" if self._changed[host] else "unchanged",
+            )
+            states[state] += 1
+            self._write(HostRow(host=host, state=state, message=self._messages.get(host, "")))
+        status = 2 if states["failed"] or states["unreachable"] else 0
+        seconds = round(time.monotonic() - self._began, 3)
+        self._write(EndRow(counts=dict(self._counts), hosts=dict(states), seconds=seconds, exit=status))
+        self._record.__exit__(None, None, None)
+        self._display.display(f"记录：{_shown(self._record.path)}")
+
+    def _keep(self, result: Any) -> None:
+        payload = result._result.get(PAYLOAD)
+        if not payload:
+            return
+        if self._record is None:
+            self._open(payload)
+        rows = [_KINDS[row.pop("kind")](**row) for row in (dict(row) for row in payload["rows"])]
+        for row in rows:
+            self._counts[row.kind] += 1
+            self._changed[row.host] += row.kind == ChangeRow.kind
+        self._write(*rows)
+
+    def _open(self, payload: dict[str, Any]) -> None:
+        record = RecordWriter(Path(payload["records"]), payload["estate"], self._job, run=self._run)
+        level = int(payload["level"])
+        try:
+            self._record = record.__enter__()
+        except PanshiError as error:
+            self._display.error(str(error))
+            raise
+        self._write(
+            Begin(
+                run=record.run,
+                estate=payload["estate"],
+                job=self._job,
+                operator=f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{os.uname().nodename}",
+                profile=f"linux-l{level}",
+                level=level,
+                versions={"panshi": panshi.__version__},
+                catalogue=estate.catalogue().digest,
+                inventory=payload["inventory"],
+                hosts=[{"name": host, "targets": ["linux"], "groups": []} for host in payload["hosts"]],
+            )
+        )
+
+    def _write(self, *rows: Any) -> None:
+        if self._record is not None and rows:
+            self._record.write(*rows)
+
+
+def _shown(path: Path) -> str:
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
