@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from panshi.controls import Catalogue, Control
+from panshi.controls.catalogue import Risk
 from panshi.harden.coverage import Coverage
 from panshi.harden.selection import Selection
 from panshi.record import PlanRow, VerdictRow
@@ -41,6 +42,13 @@ def cost(control: Control) -> str:
     return "；".join(parts + cases)
 
 
+def risk_text(risk: Risk) -> str:
+    """Return in Chinese why a fix is left until the estate opts in."""
+    disruption = {"medium": "可能影响业务", "high": "可能中断业务"}.get(risk.disruption, "")
+    parts = ("可能锁定账户" if risk.lockout else "", disruption, "重启后生效" if risk.reboot else "")
+    return "、".join(filter(None, parts))
+
+
 def _case(case: Mapping[str, Any] | str) -> str:
     if isinstance(case, str):
         return case
@@ -50,7 +58,7 @@ def _case(case: Mapping[str, Any] | str) -> str:
 def _row(catalogue: Catalogue, verdict: VerdictRow, selection: Selection, coverage: Coverage) -> PlanRow:
     check = verdict.check
     control = catalogue.controls[verdict.control]
-    action, reason = _decide(check, verdict, selection, coverage)
+    action, reason = _decide(check, verdict, selection, coverage, catalogue.checks[check].risk)
     return PlanRow(
         host=verdict.host,
         control=verdict.control,
@@ -63,7 +71,7 @@ def _row(catalogue: Catalogue, verdict: VerdictRow, selection: Selection, covera
     )
 
 
-def _decide(check: str, verdict: VerdictRow, selection: Selection, coverage: Coverage) -> tuple[str, str]:
+def _decide(check: str, verdict: VerdictRow, selection: Selection, coverage: Coverage, risk: Risk) -> tuple[str, str]:
     if check in selection.waived:
         waiver = selection.waived[check]
         return WAIVED, f"{waiver.owner}：{waiver.reason}（至 {waiver.expires}）"
@@ -72,7 +80,7 @@ def _decide(check: str, verdict: VerdictRow, selection: Selection, coverage: Cov
     if check in coverage.elsewhere:
         return ELSEWHERE, coverage.elsewhere[check]
     if check in selection.opt_in:
-        return OPT_IN, "整改可能锁定账户、中断业务或需要重启"
+        return OPT_IN, risk_text(risk)
     if check in selection.narrowed:
         return OPT_IN, "本次运行未选中（harden_checks）"
     return APPLY, verdict.observed

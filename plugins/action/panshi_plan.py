@@ -59,15 +59,11 @@ class ActionModule(ActionBase):
         return result
 
     def _rows(self, audit: Path, variables: dict[str, Any]) -> list[PlanRow]:
-        hosts = variables["ansible_play_hosts_all"]
-        selections = {}
-        for host in hosts:
-            # A lazy mapping: every host brings its own variables, templated on access.
-            own = variables["hostvars"][host]
-            wanted = ("inventory_dir", "panshi_estate", "harden_level", "harden_opt_in", "harden_checks")
-            merged = {**{key: own[key] for key in wanted if key in own}, "inventory_hostname": host}
-            merged.update({key: variables[key] for key in wanted if key in variables and key not in merged})
-            selections[host] = estate.selection_of(merged, self._templar.template)
+        # hostvars resolve every host's own precedence; extra variables of the command line are in them.
+        selections = {
+            host: estate.selection_of(variables["hostvars"][host], self._templar.template)
+            for host in variables["ansible_play_hosts_all"]
+        }
         return plan_rows(estate.catalogue(), read_run(audit).verdicts, selections, load_coverage())
 
 
