@@ -1,4 +1,4 @@
-# 两条命令完成一切：make demo（环境、实验室、一次真实的只读审计与报告）与 make test（静态检查、单元、Molecule、基线、作业）。
+# 两条命令完成一切：make demo（环境、实验室、审计、加固、再审计与报告）与 make test（静态检查、单元、Molecule、基线、作业）。
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -22,9 +22,9 @@ $(STAMP): pyproject.toml constraints.txt scripts/system-packages
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: setup ## 起实验室，对真实主机做一次等保三级只读审计，生成中文报告
-	panshi lab up
-	panshi audit -i inventories/lab --accept-findings
+demo: setup ## 起实验室（恢复到安装状态），审计、加固、再审计，生成前后对照的中文报告
+	panshi lab up --fresh
+	ansible-playbook -i inventories/lab playbooks/harden.yml
 
 test: setup test-packages lint molecule jobs ## 全部检验；最后一行是 pytest 的结论
 
