@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 SCHEMA = 1
-VERSION = "1"
+VERSION = "2"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENV = {
     "PATH": os.environ.get("PANSHI_PATH", PATH),
@@ -273,6 +273,7 @@ class Host:
         self.groups = self._names("/etc/group")
         self.outputs = {}  # type: Dict[str, str]
         self._processes = None  # type: Optional[List[List[str]]]
+        self._nft = None  # type: Optional[bool]
 
     @staticmethod
     def _names(path: str) -> "Dict[int, str]":
@@ -302,6 +303,13 @@ class Host:
         if self._processes is None:
             self._processes = [row for row in map(self._process, self.pids()) if row]
         return self._processes
+
+    @property
+    def nft(self) -> bool:
+        """Return whether the kernel has nf_tables already."""
+        if self._nft is None:
+            self._nft = nft_loaded()
+        return self._nft
 
     @staticmethod
     def pids() -> "List[int]":
@@ -641,26 +649,46 @@ def journal(host: Host) -> str:
     return "persistent %s\nusage %d\n%s" % (persistent, total, "".join(lines))
 
 
+NFT_SYMBOL = re.compile(r" (?:nf_tables_newrule|nft_do_chain)$", re.M)
+
+
 def nft_loaded() -> bool:
     """Return whether the kernel has nf_tables already; asking nft or iptables-nft otherwise would load it."""
     if re.search(r"^nf_tables ", read_text("/proc/modules"), re.M) or os.path.isdir("/sys/module/nf_tables"):
         return True
-    builtin = "/lib/modules/%s/modules.builtin" % os.uname().release
-    return "/nf_tables.ko" in read_text(builtin)
+    builtin = read_text("/lib/modules/%s/modules.builtin" % os.uname().release)
+    if builtin:
+        return "/nf_tables.ko" in builtin
+    # A container has no modules of its host's kernel, a minimal kernel has none at all.
+    try:
+        config = zlib.decompress(read_raw("/proc/config.gz", 1 << 20), 31)
+        return re.search(rb"^CONFIG_NF_TABLES=y$", config, re.M) is not None
+    except (OSError, zlib.error):
+        return NFT_SYMBOL.search(read_text("/proc/kallsyms", 1 << 25)) is not None
 
 
 def ask_nft(host: Host) -> str:
     """Return why nft must not be asked."""
-    return "" if nft_loaded() else "内核没有装入 nf_tables，没有规则；未执行以免装入模块"
+    return "" if host.nft else "内核没有装入 nf_tables，没有规则；未执行以免装入模块"
+
+
+def ask_xtables(host: Host, names: str, save: str) -> str:
+    """Return why a program like iptables-save must not be asked; ``names`` lists the tables that the kernel has."""
+    if read_text(names).strip():
+        return ""
+    if host.nft and not program("nft") and os.path.realpath(program(save)).endswith("-nft-multi"):
+        return ""
+    return "内核没有装入 iptables 表，没有规则；未执行以免装入模块"
 
 
 def ask_iptables(host: Host) -> str:
     """Return why iptables-save must not be asked."""
-    if read_text("/proc/net/ip_tables_names").strip():
-        return ""
-    if nft_loaded() and not program("nft") and os.path.realpath(program("iptables-save")).endswith("-nft-multi"):
-        return ""
-    return "内核没有装入 iptables 表，没有规则；未执行以免装入模块"
+    return ask_xtables(host, "/proc/net/ip_tables_names", "iptables-save")
+
+
+def ask_ip6tables(host: Host) -> str:
+    """Return why ip6tables-save must not be asked."""
+    return ask_xtables(host, "/proc/net/ip6_tables_names", "ip6tables-save")
 
 
 def ask_ufw(host: Host) -> str:
@@ -1320,6 +1348,7 @@ COMMANDS = [  # what takes longest comes first
     Item("time.timedatectl", "timedatectl show-timesync --all", ask=ask_timesyncd),
     Item("fw.nft", "nft list ruleset", root=True, ask=ask_nft, unasked=0),
     Item("fw.iptables", "iptables-save", root=True, ask=ask_iptables, unasked=0),
+    Item("fw.ip6tables", "ip6tables-save", root=True, ask=ask_ip6tables, unasked=0),
     Item("fw.firewalld", "firewall-cmd --list-all-zones", root=True, ask=ask_firewalld, unasked=252),
     Item("fw.ufw", "ufw status verbose", root=True, ask=ask_ufw),
     Item("fs.usage", "df -PTl"),

@@ -272,7 +272,7 @@ index($0, TOKEN " ") == 1 && substr($0, length(TOKEN) + 3, 1) == " " {
 END {
   if (SLOT != "") slot()
   if (!WHOLE) exit 1
-  printf "},\n\"schema\":1,\"collector\":\"linux.sh\",\"version\":\"1\",\"python\":null,%s", pair("hostname", HOST)
+  printf "},\n\"schema\":1,\"collector\":\"linux.sh\",\"version\":\"2\",\"python\":null,%s", pair("hostname", HOST)
   printf ",\"started\":\"%s\",\"ms\":%d,\"uid\":%d", iso(STARTED), (NOW - BEGAN) * 10, UID
   printf ",\n\"globs\":[%s],\n\"skipped\":[%s]}\n", GLOBS, SKIPPED
 }
@@ -929,19 +929,25 @@ dnf_lists() {
 }
 dnf_security() { have rpm || no 127 主机不用这种软件包; }
 
-# Where the module is not loaded, asking for rules would load it.
+# Where the module is not loaded, asking for rules would load it. Whether it is built in tells its list of modules; a
+# container has none of its host's kernel, a minimal kernel has none at all.
 nft_loaded() {
-  grep -q '^nf_tables ' /proc/modules 2>/dev/null || [ -d /sys/module/nf_tables ] ||
-    grep -q '/nf_tables\.ko' "/lib/modules/$(uname -r)/modules.builtin" 2>/dev/null
+  grep -q '^nf_tables ' /proc/modules 2>/dev/null || [ -d /sys/module/nf_tables ] && return
+  builtin=/lib/modules/$(uname -r)/modules.builtin
+  if [ -s "$builtin" ]; then grep -q '/nf_tables\.ko' "$builtin"
+  elif [ -r /proc/config.gz ] && have gzip; then limited gzip -dc /proc/config.gz | grep -q '^CONFIG_NF_TABLES=y$'
+  else limited grep -qE ' (nf_tables_newrule|nft_do_chain)$' /proc/kallsyms 2>/dev/null; fi
 }
-ask_nft() { nft_loaded || why='内核没有装入 nf_tables，没有规则；未执行以免装入模块'; }
-ask_iptables() {
-  ! grep -q . /proc/net/ip_tables_names 2>/dev/null || return 0
-  if nft_loaded && ! have nft; then
-    case $(readlink -f "$(command -v iptables-save)") in *-nft-multi) return 0 ;; esac
+ask_nft() { [ "$nft" = yes ] || why='内核没有装入 nf_tables，没有规则；未执行以免装入模块'; }
+ask_xtables() { # NAMES SAVE: the file with the names of the tables that the kernel has, a program like iptables-save
+  ! grep -q . "$1" 2>/dev/null || return 0
+  if [ "$nft" = yes ] && ! have nft; then
+    case $(readlink -f "$(command -v "$2")") in *-nft-multi) return 0 ;; esac
   fi
   why='内核没有装入 iptables 表，没有规则；未执行以免装入模块'
 }
+ask_iptables() { ask_xtables /proc/net/ip_tables_names iptables-save; }
+ask_ip6tables() { ask_xtables /proc/net/ip6_tables_names ip6tables-save; }
 ask_ufw() {
   grep -qi '^[[:blank:]]*ENABLED[[:blank:]]*=[[:blank:]]*yes' /etc/ufw/ufw.conf || why='/etc/ufw/ufw.conf 未启用'
 }
@@ -1208,8 +1214,11 @@ collect() {
   run time.chrony_sources P any ask_chrony 1 chronyc -n sources
   run time.ntpq P any ask_ntp 1 ntpq -pn
   run time.timedatectl P any ask_timesyncd 1 timedatectl show-timesync --all
+  nft=no
+  ! nft_loaded || nft=yes
   run fw.nft P root ask_nft 0 nft list ruleset
   run fw.iptables P root ask_iptables 0 iptables-save
+  run fw.ip6tables P root ask_ip6tables 0 ip6tables-save
   run fw.firewalld P root ask_firewalld 252 firewall-cmd --list-all-zones
   run fw.ufw P root ask_ufw 1 ufw status verbose
   run pkg.rpm P4 nobody - 0 rpm -qa --qf "$RPM_FORMAT"
