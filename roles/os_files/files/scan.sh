@@ -2,7 +2,7 @@
 # Reads only. Prints "<type> <mode> <path>" of the files whose permissions may be too wide, on local disks, and
 # "cron <account>" of who has a crontab or is allowed one. Paths with a line break cannot be said and are left out.
 set -f
-roots=$(findmnt -rno TARGET -t ext2,ext3,ext4,xfs,btrfs,overlay,f2fs,jfs,reiserfs,zfs | sort -u)
+roots=$(findmnt -rno TARGET -t ext2,ext3,ext4,xfs,btrfs,overlay,f2fs,jfs,reiserfs,zfs | grep -vx / | sort -u)
 # shellcheck disable=SC2086 # one word per mount point: findmnt -r escapes spaces
 find / $roots -xdev \
     \( -path /proc -o -path /sys -o -path '/var/lib/docker' -o -path '/var/lib/containers' -o -path '/var/lib/containerd' \
