@@ -1,0 +1,214 @@
+#!/usr/bin/python
+"""Says in one call what roles branch on: family, versions, accounts, units, paths (docs/design.md, 7)."""
+
+from __future__ import annotations
+
+DOCUMENTATION = """
+module: panshi_host
+short_description: Facts of a host that hardening roles branch on
+version_added: "1.0.0"
+author: Panshi
+description:
+  - Read-only. The action plugin of the same name adds C(harden_apply), the checks that this run brings to pass.
+options:
+  exists:
+    description: More paths whose existence a role asks about.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = """
+- name: Facts
+  panshi_host:
+"""
+
+RETURN = """
+ansible_facts:
+  description: One key, C(panshi_host).
+  type: dict
+  returned: always
+"""
+
+import glob
+import grp
+import os
+import platform
+import pwd
+import stat
+
+from ansible.module_utils import panshi_ledger as ledger
+from ansible.module_utils.basic import AnsibleModule
+
+_PATHS = (
+    *("/etc/apparmor.d", "/etc/at.allow", "/etc/at.deny", "/etc/audisp/plugins.d", "/etc/audit/plugins.d", "/etc/authselect"),
+    *("/etc/bash.bashrc", "/etc/bashrc", "/etc/chrony", "/etc/chrony.conf", "/etc/chrony/chrony.conf", "/etc/cron.allow"),
+    *("/etc/cron.deny", "/etc/csh.cshrc", "/etc/csh.login", "/etc/dconf", "/etc/default/grub", "/etc/default/grub.d"),
+    *("/etc/fail2ban", "/etc/gdm3", "/etc/lightdm", "/etc/localtime", "/etc/NetworkManager", "/etc/netplan", "/etc/network"),
+    *("/etc/pam.d/common-auth", "/etc/pam.d/password-auth", "/etc/pam.d/system-auth", "/etc/pam.d/su-l", "/etc/profile.d"),
+    *("/etc/security/pwhistory.conf", "/etc/security/faillock.conf", "/etc/selinux/config", "/etc/ssh/sshd_config.d"),
+    *("/etc/sudoers.d", "/etc/sysconfig/network-scripts", "/etc/systemd/network", "/etc/zsh", "/etc/zshrc", "/boot/grub"),
+    *("/boot/grub2", "/usr/share/pam-configs", "/usr/sbin/authselect", "/usr/sbin/grubby", "/usr/sbin/update-grub"),
+)
+_PACKAGES = (
+    *("aide", "auditd", "audit", "chrony", "clamav", "cracklib-runtime", "fail2ban", "libpam-modules", "libpam-runtime"),
+    *("libpam-pwquality", "libpwquality", "nftables", "openssh-server", "pam", "rsyslog", "sudo", "systemd", "firewalld", "ufw"),
+    *("logrotate", "bash", "zsh", "tcsh", "samhain", "util-linux", "login", "passwd", "shadow"),
+)
+
+
+def main() -> None:
+    """Ansible's entry."""
+    module = AnsibleModule(
+        argument_spec={"exists": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True
+    )
+    module.exit_json(changed=False, ansible_facts={"panshi_host": gather([*_PATHS, *module.params["exists"]])})
+
+
+def gather(paths: list[str]) -> dict:
+    """Return everything."""
+    release = _os_release()
+    installed = ledger.packages()
+    family = _family(release, installed)
+    return {
+        "family": family,
+        "os": {"id": release.get("ID", ""), "version": release.get("VERSION_ID", ""), "name": release.get("PRETTY_NAME", "")},
+        "codename": release.get("VERSION_CODENAME", ""),
+        "container": _container(),
+        "arch": platform.machine(),
+        "kernel": platform.release(),
+        "versions": {name: _version(installed, name) for name in _PACKAGES if _version(installed, name)},
+        "users": _users(),
+        "groups": sorted(one.gr_name for one in grp.getgrall()),
+        "units": _units(),
+        "exists": {path: os.path.lexists(path) for path in paths},
+        "suid": _suid(),
+        "interfaces": sorted(os.listdir("/sys/class/net")),
+        "client": (os.environ.get("SSH_CONNECTION") or _ssh_client()).split(" ")[0],
+        "boot": _boot(),
+        "nologin": next((p for p in ("/usr/sbin/nologin", "/sbin/nologin") if os.path.exists(p)), "/bin/false"),
+        "selinux": os.path.isdir("/sys/fs/selinux/class"),
+        "apparmor": _read("/sys/module/apparmor/parameters/enabled").strip() == "Y",
+        "sysctl": _sysctl_interfaces(),
+    }
+
+
+def _os_release() -> dict:
+    pairs = [line.split("=", 1) for line in _read("/etc/os-release").splitlines() if "=" in line]
+    return {key: value.strip("\"'") for key, value in pairs}
+
+
+def _family(release: dict, installed: dict) -> str:
+    words = (release.get("ID", "") + " " + release.get("ID_LIKE", "")).split()
+    if os.path.isfile("/var/lib/dpkg/status") or {"debian", "ubuntu"} & set(words):
+        return "debian"
+    return "rpm"
+
+
+def _container() -> bool:
+    if os.path.exists("/run/.containerenv") or os.path.exists("/.dockerenv"):
+        return True
+    status, out, _ = ledger.run(["systemd-detect-virt", "--container"], timeout=10)
+    return status == 0 and out.strip() not in ("", "none")
+
+
+def _version(installed: dict, name: str) -> str:
+    return installed.get(name) or next((v for k, v in installed.items() if k.split(":")[0] == name), "")
+
+
+def _users() -> list[dict]:
+    shadow = {line.split(":")[0]: (line.split(":") + [""] * 8)[1:] for line in ledger.read_lines("/etc/shadow")}
+    users = []
+    for one in pwd.getpwall():
+        fields = shadow.get(one.pw_name, ["*"] + [""] * 8)
+        word = fields[0]
+        held = "empty" if word == "" else "disabled" if word in ("*", "!", "!!", "!*", "x") else "locked" if word[0] == "!" else "set"
+        users.append(
+            {
+                "name": one.pw_name,
+                "uid": one.pw_uid,
+                "gid": one.pw_gid,
+                "home": one.pw_dir,
+                "shell": one.pw_shell,
+                "password": held,
+                "lastchg": fields[1],
+                "min": fields[2],
+                "max": fields[3],
+                "warn": fields[4],
+                "inactive": fields[5],
+            }
+        )
+    return users
+
+
+def _units() -> dict:
+    _, files, _ = ledger.run(["systemctl", "list-unit-files", "--no-legend", "--no-pager"], timeout=60)
+    _, live, _ = ledger.run(["systemctl", "list-units", "--all", "--no-legend", "--no-pager", "--plain"], timeout=60)
+    units = {}
+    for line in files.splitlines():
+        words = line.split()
+        if len(words) >= 2:
+            units[words[0]] = {"enabled": words[1], "active": False}
+    for line in live.splitlines():
+        words = line.split()
+        if len(words) >= 4 and (words[0] in units or words[1] == "loaded"):
+            units.setdefault(words[0], {"enabled": "", "active": False})["active"] = words[2] == "active"
+    return {name: state for name, state in units.items() if not name.endswith((".device", ".scope", ".slice"))}
+
+
+def _suid() -> list[str]:
+    argv = ["find", "/", "-xdev", "-type", "f", "-perm", "/6000", "-print"]
+    _, out, _ = ledger.run(argv, timeout=120)
+    return sorted(line for line in out.splitlines() if not line.startswith(("/proc/", "/var/lib/containers/")))
+
+
+def _ssh_client() -> str:
+    """Return SSH_CONNECTION of the nearest ancestor that has it: sudo does not pass it on."""
+    pid = os.getppid()
+    while pid > 1:
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                words = file.read().split(b"\0")
+            with open(f"/proc/{pid}/stat") as file:
+                parent = int(file.read().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            return ""
+        for word in words:
+            if word.startswith(b"SSH_CONNECTION="):
+                return word.decode("ascii", "replace").partition("=")[2]
+        pid = parent
+    return ""
+
+
+def _boot() -> dict:
+    configurations = [path for path in ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg") if os.path.exists(path)]
+    configurations += glob.glob("/boot/efi/EFI/*/grub.cfg")
+    return {
+        "loader": "grub" if configurations else "none",
+        "grub_cfg": configurations[0] if configurations else "",
+        "cmdline": _read("/proc/cmdline").strip(),
+    }
+
+
+def _sysctl_interfaces() -> dict:
+    """Return which interfaces have network settings of their own, and whether those can be written here."""
+    names = {}
+    for version in ("ipv4", "ipv6"):
+        folder = f"/proc/sys/net/{version}/conf"
+        names[version] = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    writable = os.path.isdir("/proc/sys/net") and not os.statvfs("/proc/sys/net").f_flag & os.ST_RDONLY
+    return {**names, "net_writable": writable, "kernel_writable": not os.statvfs("/proc/sys/kernel").f_flag & os.ST_RDONLY}
+
+
+def _read(path: str) -> str:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return ""
+        with open(path, errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+if __name__ == "__main__":
+    main()
