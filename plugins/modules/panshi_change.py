@@ -55,7 +55,7 @@ changes:
   description: What was changed, resource by resource.
   type: list
   returned: always
-skipped:
+skips:
   description: What could not be done, and why.
   type: list
   returned: always
@@ -289,15 +289,43 @@ def _matches(pattern: str) -> list[str]:
 
 
 def step_settings(run: Run, spec: dict) -> None:
-    """Set values of a file of settings that nobody owns as a whole; the first one found is set, others are removed."""
-    path, separator = spec["path"], spec.get("separator", " ")
-    present = ledger.read_state("file:" + path)
-    text = ""
-    if present["type"] == "file":
-        with open(path, "rb") as file:
-            text = file.read().decode("utf-8", "surrogateescape")
-    content = set_values(text, spec["values"], separator)
-    step_file(run, {**spec, "content": content, "mode": spec.get("mode"), "state": "file"})
+    """Set values and lines of a file that nobody owns as a whole; a glob stands for the files that exist."""
+    for name in _matches(spec["path"]):
+        path = os.path.realpath(name)
+        present = ledger.read_state("file:" + path)
+        text = ""
+        if present["type"] == "file":
+            with open(path, "rb") as file:
+                text = file.read().decode("utf-8", "surrogateescape")
+        content = set_values(text, spec["values"], spec.get("separator", " ")) if spec.get("values") else text
+        content = set_lines(content, spec.get("lines") or [])
+        if content != text:
+            step_file(run, {**spec, "path": path, "content": content, "mode": spec.get("mode"), "state": "file"})
+
+
+def set_lines(text: str, edits: list[dict]) -> str:
+    """Return a text in which each edit holds; other lines stay.
+
+    Args:
+        text: of the file.
+        edits: ``match`` (regular expression, searched in each line), ``line`` (what stands there instead, once; None
+            removes) and ``missing``: where the line goes when nothing matches, ``last`` (default), ``first`` or
+            ``skip``.
+    """
+    for edit in edits:
+        pattern, line, missing = re.compile(edit["match"]), edit.get("line"), edit.get("missing", "last")
+        rows = text.splitlines()
+        places = [i for i, row in enumerate(rows) if pattern.search(row)]
+        if places and line is not None:
+            rows[places[0]] = line
+            del places[0]
+        elif not places and line is not None and missing != "skip":
+            rows.insert(0 if missing == "first" else len(rows), line)
+        gone = set(places)
+        changed = [row for i, row in enumerate(rows) if i not in gone]
+        if changed != text.splitlines():
+            text = "".join(row + "\n" for row in changed)
+    return text
 
 
 def set_values(text: str, values: dict, separator: str = " ") -> str:
@@ -443,24 +471,25 @@ def step_command(run: Run, spec: dict) -> None:
     run.ready()
     if spec.get("effect"):
         run.journal.write(kind="effect", argv=argv)
+    touches = list(spec.get("touches") or ())
+    known = [path for path in ledger.expand(touches) if path not in ledger.DATABASES]
     outcome: list = []
-    touches = [path for path in ledger.expand(spec.get("touches") or ()) if path not in ledger.DATABASES]
+    changed: list = []
 
     def act() -> None:
         outcome.append(ledger.run(argv, timeout=int(spec.get("timeout", 300))))
 
-    if set(spec.get("touches") or ()) & set(ledger.DATABASES):
-        changed = run.journal.observe_databases(lambda: changed_files.extend(run.journal.observe(names, act)))
-    names = ["file:" + path for path in touches]
-    changed_files: list = []
-    if not set(spec.get("touches") or ()) & set(ledger.DATABASES):
-        changed = run.journal.observe(names, act)
-    new = [path for path in ledger.expand(spec.get("touches") or ()) if path not in touches]
-    for path in new:
-        if path not in ledger.DATABASES:
-            after = ledger.read_state("file:" + path)
-            _after_the_fact(run, "file:" + path, {"type": "absent"}, after)
-            changed.append(("file:" + path, {"type": "absent"}, after))
+    def observed() -> None:
+        changed.extend(run.journal.observe(["file:" + path for path in known], act))
+
+    if set(touches) & set(ledger.DATABASES):
+        changed.extend(run.journal.observe_databases(observed))
+    else:
+        observed()
+    for path in set(ledger.expand(touches)) - set(known) - set(ledger.DATABASES):
+        states = {"type": "absent"}, ledger.read_state("file:" + path)
+        _after_the_fact(run, "file:" + path, *states)
+        changed.append(("file:" + path, *states))
     status, out, err = outcome[0]
     if status:
         raise Failed("PS-E5020", f"命令 {' '.join(argv)[:120]} 退出码 {status}：{_tail(err or out)}")
@@ -705,7 +734,7 @@ def undo_run(run: Run, which: str, force: bool) -> dict:
     """Undo an earlier run as part of this one."""
     old = ledger.Journal(which)
     if not os.path.isfile(old.path):
-        return {"skipped": [{"resource": "run:" + which, "why": "这台主机上没有这次运行的账本"}]}
+        return {"skips": [{"resource": "run:" + which, "why": "这台主机上没有这次运行的账本"}]}
     found = ledger.conflicts(old)
     if found and not force:
         names = "、".join(one["resource"] for one in found[:5])
@@ -775,7 +804,7 @@ def perform(module: AnsibleModule) -> dict:
             make(run, arguments["steps"] or [])
     except (ledger.LedgerError, OSError, KeyError, ValueError) as error:
         result = _fail(run, error, start)
-    result.setdefault("skipped", []).extend(run.skipped)
+    result.setdefault("skips", []).extend(run.skipped)
     result.update(changed=bool(run.changes), changes=run.changes, restored=restored, armed=run.armed)
     if module._diff:
         result["diff"] = run.diffs
@@ -832,7 +861,11 @@ def main() -> None:
         with ledger.Lock():
             result = perform(module)
     except ledger.LedgerError as error:
-        result = {"failed": True, "code": error.code, "msg": f"[{error.code}] {error}（详见 docs/errors/{error.code}.md）"}
+        result = {
+            "failed": True,
+            "code": error.code,
+            "msg": f"[{error.code}] {error}（详见 docs/errors/{error.code}.md）",
+        }
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)
