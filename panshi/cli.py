@@ -17,6 +17,7 @@ from panshi.collect.client import Limits
 from panshi.controls.cli import app as controls_app
 from panshi.errors import PanshiError
 from panshi.job import EXIT_BAD_INPUT, EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNREAD, Request, prepare, run, summary
+from panshi.judges.cli import judges
 from panshi.lab.cli import app as lab_app
 from panshi.progress import Progress, show_error, show_result
 from panshi.report.cli import app as report_app
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.add_typer(lab_app, name="lab")
 app.add_typer(controls_app, name="controls")
 app.add_typer(report_app)
+app.command()(judges)
 
 _AUDIT = "审计范围"
 _BOUNDS = "资源上限"

@@ -1,43 +1,112 @@
-"""``panshi report``: verify a run and write its report."""
+"""``panshi report``: verify a run and write its report; ``harden`` and ``tables`` are reports of other kinds."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from panshi.record import read_run, verify_run
-from panshi.report.write import FORMATS, find_run, refuse, write_reports
+from panshi.report.write import (
+    FORMATS,
+    audit_after,
+    audit_before,
+    find_run,
+    refuse,
+    write_harden,
+    write_reports,
+    write_tables,
+)
 
-app = typer.Typer(help="由运行记录生成报告，或校验运行记录")
+
+class _AuditFirst(TyperGroup):
+    """``panshi report <run>`` is ``panshi report audit <run>``: the common case needs no word more."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = args[:1] and (args[0] in self.commands or args[0] == "--help")
+        return super().parse_args(ctx, args if named else ["audit", *args])
 
 
-@app.command()
+app = typer.Typer(
+    name="report",
+    cls=_AuditFirst,
+    help="由运行记录生成报告，或校验运行记录；不写子命令即为 audit",
+)
+_Estate = Annotated[str, typer.Option(help="环境名（清单文件夹名）")]
+_Out = Annotated[Path | None, typer.Option(help="输出文件夹；默认为运行文件夹下的 report")]
+_Records = Annotated[Path, typer.Option(help="运行记录的根文件夹")]
+_Formats = Annotated[str, typer.Option("--format", help="逗号分隔：html,xlsx,docx")]
+_ALL = ",".join(FORMATS)
+_HighRisk = Annotated[str, typer.Option(help="高风险判例版本：2025 或 2020")]
+
+
+@app.command(name="audit")
 def report(
     run: Annotated[str, typer.Argument(help="运行编号或运行文件夹；不写则取最近一次完整的运行")] = "",
-    estate: Annotated[str, typer.Option(help="环境名（清单文件夹名）")] = "",
+    estate: _Estate = "",
     job: Annotated[str, typer.Option(help="作业名")] = "audit",
     last: Annotated[bool, typer.Option("--last", help="最近一次完整的运行（默认）")] = False,
-    formats: Annotated[str, typer.Option("--format", help="逗号分隔：html,xlsx,docx")] = ",".join(FORMATS),
-    out: Annotated[Path | None, typer.Option(help="输出文件夹；默认为运行文件夹下的 report")] = None,
-    records: Annotated[Path, typer.Option(help="运行记录的根文件夹")] = Path("records"),
+    formats: _Formats = _ALL,
+    out: _Out = None,
+    records: _Records = Path("records"),
     verify: Annotated[bool, typer.Option("--verify", help="只校验记录的散列链与采集文件，不生成报告")] = False,
     score_2021: Annotated[bool, typer.Option("--score-2021", help="另列 2021 版分数（公式未核实）")] = False,
-    high_risk: Annotated[str, typer.Option(help="高风险判例版本：2025 或 2020")] = "2025",
+    high_risk: _HighRisk = "2025",
 ) -> None:
     """由运行记录生成 HTML、xlsx、docx 报告。"""
     if run and last:
         raise typer.BadParameter("已写明运行时不能再用 --last")
-    path, passed = find_run(records, run, estate, job)
-    for newer in passed:
-        typer.echo(f"注意：更新的运行 {newer.name} 不完整，未采用", err=True)
+    path = _find(records, run, estate, job)
     if verify:
         _verify(path)
         return
-    chosen = [kind.strip() for kind in formats.split(",") if kind.strip()]
-    for file in write_reports(path, formats=chosen, out=out, year=high_risk, with_2021=score_2021):
+    for file in write_reports(path, formats=_words(formats), out=out, year=high_risk, with_2021=score_2021):
         typer.echo(str(file))
+
+
+@app.command()
+def harden(
+    run: Annotated[str, typer.Option(help="加固运行；不写则取最近一次完整的加固")] = "",
+    before: Annotated[str, typer.Option(help="加固前的审计；不写则取加固之前最后一次完整的审计")] = "",
+    after: Annotated[str, typer.Option(help="加固后的审计；不写则取加固之后第一次完整的审计")] = "",
+    estate: _Estate = "",
+    formats: _Formats = _ALL,
+    out: _Out = None,
+    records: _Records = Path("records"),
+    high_risk: _HighRisk = "2025",
+) -> None:
+    """加固前后对照报告：两次审计并列，作了什么、留下什么、代价几何。"""
+    path = _find(records, run, estate, "harden")
+    refuse(path, verify_run(path))
+    job, root = read_run(path), path.resolve().parents[2]
+    old = find_run(records, before, estate, "audit")[0] if before else audit_before(root, job)
+    new = find_run(records, after, estate, "audit")[0] if after else audit_after(root, job)
+    for file in write_harden(path, old, new, formats=_words(formats), out=out, year=high_risk):
+        typer.echo(str(file))
+
+
+@app.command()
+def tables(
+    run: Annotated[str, typer.Option(help="审计运行；不写则取最近一次完整的审计")] = "",
+    estate: _Estate = "",
+    out: _Out = None,
+    records: _Records = Path("records"),
+) -> None:
+    """台账：由审计采集的事实生成账户表、端口与服务表、软件清单、权限表，供核对签字。"""
+    typer.echo(str(write_tables(_find(records, run, estate, "audit"), out=out)))
+
+
+def _find(records: Path, run: str, estate: str, job: str) -> Path:
+    path, passed = find_run(records, run, estate, job)
+    for newer in passed:
+        typer.echo(f"注意：更新的运行 {newer.name} 不完整，未采用", err=True)
+    return path
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _verify(path: Path) -> None:

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from typing import Any
 
-import docx
 from docx.document import Document
-from docx.enum.text import WD_ALIGN_PARAGRAPH
-from docx.oxml import OxmlElement
-from docx.oxml.ns import qn
-from docx.shared import Cm, Pt, RGBColor
-from docx.table import _Cell
-from docx.text.paragraph import Paragraph
 
-from panshi.report import score
+from panshi.report import page, score
 from panshi.report.model import BUCKETS, DISRUPTION_ZH, RESULT_ZH, STATE_ZH, Clause, Finding, Report, Result, Risk
 from panshi.report.text import LEVEL_ZH, beijing, how, names, printable, risk_text, waiver_text
 from panshi.verdict import STATUS_ZH, Status
 
 _DISRUPTION = {"low": 0, "medium": 1, "high": 2}
-_BLUE = RGBColor(0x23, 0x47, 0x6B)
-# Centimetres: the printable width of the page, and the column of names in a two-column table.
-_FULL, _NAME = 16.6, 2.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,61 +57,25 @@ def render(report: Report, *, with_2021: bool = False) -> bytes:
         report: a verified, complete run.
         with_2021: also print the 2021 score.
     """
-    document = docx.Document()
-    _layout(document, report)
+    begin = report.run.begin
+    document = page.new_document(
+        f"{begin.estate} 等级保护差距分析与整改建议",
+        f"{begin.estate} 差距分析与整改建议　{begin.run}",
+        datetime.fromisoformat(report.run.begin_time),
+    )
     _title(document, report)
     _overview(document, report, with_2021)
     found = gaps(report)
     _order(document, report, found)
     _details(document, report, found)
     _rest(document, report)
-    out = BytesIO()
-    document.save(out)
-    return out.getvalue()
-
-
-def _layout(document: Document, report: Report) -> None:
-    section = document.sections[0]
-    section.page_width, section.page_height = Cm(21), Cm(29.7)
-    section.left_margin = section.right_margin = Cm(2.2)
-    section.top_margin = section.bottom_margin = Cm(2.2)
-    for name, size, font in (
-        ("Normal", 10.5, "宋体"),
-        ("Title", 24, "黑体"),
-        ("Heading 1", 15, "黑体"),
-        ("Heading 2", 12.5, "黑体"),
-        ("Heading 3", 11, "黑体"),
-    ):
-        style: Any = document.styles[name]
-        style.font.name, style.font.size = "Times New Roman", Pt(size)
-        fonts = style.element.get_or_add_rPr().get_or_add_rFonts()
-        for theme in ("w:asciiTheme", "w:hAnsiTheme", "w:eastAsiaTheme", "w:cstheme"):
-            fonts.attrib.pop(qn(theme), None)
-        fonts.set(qn("w:ascii"), "Times New Roman")
-        fonts.set(qn("w:hAnsi"), "Times New Roman")
-        fonts.set(qn("w:eastAsia"), font)
-        if name != "Normal":
-            style.font.color.rgb = _BLUE
-    normal: Any = document.styles["Normal"]
-    normal.paragraph_format.line_spacing = 1.25
-    normal.paragraph_format.space_after = Pt(4)
-    begin = report.run.begin
-    section.header.paragraphs[0].text = printable(f"{begin.estate} 差距分析与整改建议　{begin.run}")
-    footer = section.footer.paragraphs[0]
-    footer.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    _field(footer, "PAGE")
-    properties = document.core_properties
-    properties.title = printable(f"{begin.estate} 等级保护差距分析与整改建议")
-    properties.author = "磐石 Panshi"
-    properties.created = properties.modified = datetime.fromisoformat(report.run.begin_time)
+    return page.packed(document)
 
 
 def _title(document: Document, report: Report) -> None:
     run, begin = report.run, report.run.begin
-    title = document.add_paragraph(style="Title")
-    title.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    title.add_run("等级保护差距分析与整改建议")
-    _facts(
+    page.title(document, "等级保护差距分析与整改建议")
+    page.facts(
         document,
         [
             ("环境", begin.estate),
@@ -136,8 +89,8 @@ def _title(document: Document, report: Report) -> None:
     )
     emulated = [host.name for host in report.hosts if host.row.emulated]
     if emulated:
-        _text(document, f"其中仿真主机 {len(emulated)} 台（{names(emulated)}），结果不代表真实系统。")
-    _text(document, "本文由只读核查的运行记录生成，未对主机作任何更改；供整改与迎检准备使用，不代替等级测评报告。")
+        page.text(document, f"其中仿真主机 {len(emulated)} 台（{names(emulated)}），结果不代表真实系统。")
+    page.text(document, "本文由只读核查的运行记录生成，未对主机作任何更改；供整改与迎检准备使用，不代替等级测评报告。")
 
 
 def _overview(document: Document, report: Report, with_2021: bool) -> None:
@@ -161,8 +114,8 @@ def _overview(document: Document, report: Report, with_2021: bool) -> None:
     if with_2021:
         total = f"{float(score.score_2021(report).total):.2f}"
         rows.append(("2021 版分数上限", f"{total}（公式未核实；未判定条款按符合计）"))
-    _facts(document, rows)
-    _text(
+    page.facts(document, rows)
+    page.text(
         document,
         "严格指部分符合计 0，加权指部分符合计 0.5；公开的 2025 版问答没有说明取哪种，故并列。"
         "待核查、未能判定与已豁免的项均不计为符合。",
@@ -172,9 +125,11 @@ def _overview(document: Document, report: Report, with_2021: bool) -> None:
 def _order(document: Document, report: Report, found: Sequence[Gap]) -> None:
     document.add_heading("二、整改顺序", 1)
     if not found:
-        _text(document, "没有不符合或部分符合的条款需要整改。")
+        page.text(document, "没有不符合或部分符合的条款需要整改。")
         return
-    _text(document, "先疑似高风险，后其他；同类中先做业务中断风险低的。有锁定登录风险的整改须先备好第二条登录通道。")
+    page.text(
+        document, "先疑似高风险，后其他；同类中先做业务中断风险低的。有锁定登录风险的整改须先备好第二条登录通道。"
+    )
     rows = []
     for number, gap in enumerate(found, start=1):
         risks = [report.run.begin.checks[finding.check]["risk"] for finding in gap.findings]
@@ -190,7 +145,7 @@ def _order(document: Document, report: Report, found: Sequence[Gap]) -> None:
             ]
         )
     head = ["序号", "条款", "疑似高风险", "主机", "中断风险", "须重启", "锁定风险"]
-    _table(document, head, rows, [1.2, 6.6, 2.4, 1.5, 1.7, 1.5, 1.7])
+    page.table(document, head, rows, [1.2, 6.6, 2.4, 1.5, 1.7, 1.5, 1.7])
 
 
 def _details(document: Document, report: Report, found: Sequence[Gap]) -> None:
@@ -204,7 +159,7 @@ def _details(document: Document, report: Report, found: Sequence[Gap]) -> None:
         if gap.risk is not None:
             rule = f"{gap.risk.condition}。可降级情形：{gap.risk.downgrade or '无'}。疑似，须按条件核定。"
             rows.append((f"{report.year} 版判例", rule))
-        _facts(document, rows)
+        page.facts(document, rows)
         for check in dict.fromkeys(finding.check for finding in gap.findings):
             same = [finding for finding in gap.findings if finding.check == check]
             document.add_heading(printable(f"{same[0].title}（{check}）"), 3)
@@ -215,13 +170,13 @@ def _details(document: Document, report: Report, found: Sequence[Gap]) -> None:
                 ("整改建议", how(checks[check]["fix"]) or "—"),
                 ("整改风险", risk_text(checks[check]["risk"])),
             ]
-            _facts(document, gap_rows)
+            page.facts(document, gap_rows)
 
 
 def _rest(document: Document, report: Report) -> None:
     document.add_heading("四、尚无结论的项", 1)
     waiting = [clause for clause in report.clauses if clause.results[Result.PENDING]]
-    _text(
+    page.text(
         document,
         f"待人工核查 {report.counts[Status.MANUAL]} 行，检查未编写 {report.counts['planned']} 行，"
         f"未能判定 {report.counts[Status.ERROR]} 行。这些项不计为符合，须补齐后再下结论。",
@@ -230,17 +185,17 @@ def _rest(document: Document, report: Report) -> None:
         rows = [
             [clause.id, str(clause.snapshot["title"]), f"{clause.results[Result.PENDING]} 台"] for clause in waiting
         ]
-        _table(document, ["条款", "名称", "待核查主机"], rows, [3, 10.6, 3])
+        page.table(document, ["条款", "名称", "待核查主机"], rows, [3, 10.6, 3])
     if report.errors:
         rows = [[group.reason, str(group.rows), names(group.hosts)] for group in report.errors]
-        _table(document, ["未能判定的原因", "行数", "主机"], rows, [9, 1.6, 6])
+        page.table(document, ["未能判定的原因", "行数", "主机"], rows, [9, 1.6, 6])
     document.add_heading("五、已豁免的项", 1)
     if not report.waived:
-        _text(document, "本次没有检查行涉及豁免。")
+        page.text(document, "本次没有检查行涉及豁免。")
         return
-    _text(document, "豁免只记录责任与期限，不改变事实，不计为符合。")
+    page.text(document, "豁免只记录责任与期限，不改变事实，不计为符合。")
     rows = [[row.host, f"{row.control} {row.title}", waiver_text(row.waiver)] for row in report.waived]
-    _table(document, ["主机", "检查项", "豁免"], rows, [2.8, 5.4, 8.4])
+    page.table(document, ["主机", "检查项", "豁免"], rows, [2.8, 5.4, 8.4])
 
 
 def _counts(counts: Mapping[Any, int], labels: Mapping[Any, str]) -> str:
@@ -249,80 +204,3 @@ def _counts(counts: Mapping[Any, int], labels: Mapping[Any, str]) -> str:
 
 def _results(clause: Clause) -> str:
     return "，".join(f"{label} {clause.results[key]} 台" for key, label in RESULT_ZH.items() if clause.results[key])
-
-
-def _text(document: Document, text: str) -> None:
-    document.add_paragraph(printable(text))
-
-
-def _facts(document: Document, rows: Iterable[tuple[str, str]]) -> None:
-    table: Any = document.add_table(rows=0, cols=2, style="Table Grid")
-    for name, value in rows:
-        cells = table.add_row().cells
-        _fill(cells[0], name, head=True)
-        _fill(cells[1], value)
-    for cell in table.columns[0].cells[:-1]:
-        cell.paragraphs[0].paragraph_format.keep_with_next = True
-    _finish(document, table, [_NAME, _FULL - _NAME])
-
-
-def _table(document: Document, head: Sequence[str], rows: Iterable[Sequence[str]], widths: Sequence[float]) -> None:
-    table: Any = document.add_table(rows=1, cols=len(head), style="Table Grid")
-    for cell, name in zip(table.rows[0].cells, head, strict=True):
-        _fill(cell, name, head=True)
-    table.rows[0]._tr.get_or_add_trPr().append(OxmlElement("w:tblHeader"))
-    for row in rows:
-        for cell, value in zip(table.add_row().cells, row, strict=True):
-            _fill(cell, value)
-    _finish(document, table, widths)
-
-
-def _finish(document: Document, table: Any, widths: Sequence[float]) -> None:
-    table.autofit = False
-    # LibreOffice goes by the columns, Word by the cells.
-    for column, width in zip(table.columns, widths, strict=True):
-        column.width = Cm(width)
-    sides = ("top", "left", "bottom", "right", "insideH", "insideV")
-    _edges(table, "w:tblBorders", sides, {"w:val": "single", "w:sz": "4", "w:color": "C3CCD6"})
-    _edges(table, "w:tblCellMar", ("top", "bottom"), {"w:w": "50", "w:type": "dxa"})
-    for row in table.rows:
-        row._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
-        for cell, width in zip(row.cells, widths, strict=True):
-            cell.width = Cm(width)
-    document.add_paragraph().paragraph_format.space_after = Pt(2)
-
-
-def _edges(table: Any, name: str, sides: Iterable[str], values: Mapping[str, str]) -> None:
-    group = OxmlElement(name)
-    for side in sides:
-        edge = OxmlElement(f"w:{side}")
-        for key, value in values.items():
-            edge.set(qn(key), value)
-        group.append(edge)
-    table._tbl.tblPr.append(group)
-
-
-def _fill(cell: _Cell, text: str, *, head: bool = False) -> None:
-    paragraph = cell.paragraphs[0]
-    paragraph.paragraph_format.space_after = Pt(0)
-    paragraph.paragraph_format.line_spacing = 1.1
-    run = paragraph.add_run(printable(text))
-    run.font.size = Pt(9)
-    if head:
-        run.bold = True
-        shade = OxmlElement("w:shd")
-        shade.set(qn("w:val"), "clear")
-        shade.set(qn("w:fill"), "EEF2F6")
-        cell._tc.get_or_add_tcPr().append(shade)
-
-
-def _field(paragraph: Paragraph, code: str) -> None:
-    for kind, text in (("begin", ""), ("", code), ("end", "")):
-        run = paragraph.add_run()
-        if kind:
-            element = OxmlElement("w:fldChar")
-            element.set(qn("w:fldCharType"), kind)
-        else:
-            element = OxmlElement("w:instrText")
-            element.text = text
-        run._r.append(element)

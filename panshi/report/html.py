@@ -76,7 +76,7 @@ def render(report: Report, *, with_2021: bool = False) -> str:
     Raises:
         PanshiError: PS-E4003 when a host's facts are not the recorded ones.
     """
-    environment = _environment()
+    environment = new_environment()
     details = {host.name: _pack(_detail(environment, report, number, host)) for number, host in enumerate(report.hosts)}
     integrity = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
     return environment.get_template("report.html.j2").render(
@@ -124,7 +124,8 @@ def slug(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name).strip("_")
 
 
-def _environment() -> Environment:
+def new_environment() -> Environment:
+    """Return the template engine of every HTML report: everything escaped, an unknown name is an error."""
     environment = Environment(
         loader=PackageLoader("panshi.report"),
         autoescape=True,

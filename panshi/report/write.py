@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from panshi.errors import PanshiError
-from panshi.record import Problem, list_runs, previous_run, read_run, verify_run
-from panshi.report import docx, html, xlsx
+from panshi.judges.accepted import load_answers
+from panshi.judges.compare import Comparison
+from panshi.judges.figures import around, only_hosts
+from panshi.record import Problem, Run, list_runs, previous_run, read_run, verify_run
+from panshi.report import docx, harden, harden_docx, harden_html, harden_xlsx, html, tables, xlsx
 from panshi.report.model import Report, build
 
 FORMATS = ("html", "xlsx", "docx")
@@ -44,16 +47,118 @@ def write_reports(
     refuse(path, verify_run(path))
     run = read_run(path)
     report = build(run, previous_run(run), year)
-    folder = out or path / "report"
-    files = []
-    for kind in formats:
-        file = (
-            folder
-            / f"panshi-{path.resolve().parent.name}-{path.resolve().parents[1].name}-{path.resolve().name}.{kind}"
+    return [_save(file_of(path, kind, out), _RENDER[kind](report, with_2021)) for kind in formats]
+
+
+def write_harden(
+    path: Path,
+    before: Path,
+    after: Path,
+    *,
+    formats: Sequence[str] = FORMATS,
+    out: Path | None = None,
+    year: str = "2025",
+) -> list[Path]:
+    """Write the before-and-after reports of a hardening run.
+
+    Args:
+        path: folder of the hardening run.
+        before: folder of an audit before it.
+        after: folder of an audit after it.
+        formats, out, year: as in :func:`write_reports`.
+
+    Returns:
+        The files, in the order of ``formats``.
+
+    Raises:
+        PanshiError: as :func:`write_reports`; PS-E4010 when the three do not belong together; PS-E4202, PS-E4204 for
+            figures of outside judges that cannot be read.
+    """
+    _known(formats, FORMATS, "格式")
+    _known([year], YEARS, "判例版本")
+    for one in (path, before, after):
+        refuse(one, verify_run(one))
+    run, old, new = read_run(path), read_run(before), read_run(after)
+    _belong(run, old, new)
+    root = path.resolve().parents[2]
+    judged = around(root, run.begin.estate, run.begin.run)
+    hosts = [host["name"] for host in run.begin.hosts]
+    judges = Comparison(only_hosts(judged[0], hosts), only_hosts(judged[1], hosts), load_answers())
+    report = harden.compare(run, old, new, judges, year)
+    return [_save(file_of(path, kind, out), _RENDER_HARDEN[kind](report)) for kind in formats]
+
+
+def write_tables(path: Path, *, out: Path | None = None) -> Path:
+    """Write the tables that an assessor asks for, from the facts of an audit.
+
+    Args:
+        path: folder of the audit run.
+        out: folder for the file; ``report`` inside the run's folder when not given.
+
+    Raises:
+        PanshiError: PS-E4003, PS-E4007 the record was changed or is incomplete; PS-E4008 the file cannot be written;
+            PS-E4011 the run collected nothing.
+    """
+    refuse(path, verify_run(path))
+    return _save(file_of(path, "xlsx", out, "tables"), tables.render(read_run(path)))
+
+
+def audit_before(records: Path, run: Run) -> Path:
+    """Return the last complete audit before a hardening run that shows all of its plan.
+
+    Args:
+        records: the folder ``records``.
+        run: the hardening run.
+
+    Raises:
+        PanshiError: PS-E4010 when there is none.
+    """
+    older = [path for path in list_runs(records, run.begin.estate, "audit") if path.name < run.begin.run]
+    return _fitting(reversed(older), run, "之前")
+
+
+def audit_after(records: Path, run: Run) -> Path:
+    """Return the first complete audit after a hardening run that shows all of its plan; as :func:`audit_before`."""
+    newer = [path for path in list_runs(records, run.begin.estate, "audit") if path.name > run.begin.run]
+    return _fitting(newer, run, "之后")
+
+
+def file_of(path: Path, kind: str, out: Path | None, what: str = "") -> Path:
+    """Return where a report of a run goes; the name tells job, estate and run."""
+    place = path.resolve()
+    name = f"panshi-{what or place.parent.name}-{place.parents[1].name}-{place.name}.{kind}"
+    return (out or path / "report") / name
+
+
+def _fitting(paths: Iterable[Path], run: Run, when: str) -> Path:
+    wanted = {(plan.host, plan.check) for plan in run.plans}
+    for path in paths:
+        if verify_run(path):
+            continue
+        audit = read_run(path)
+        if audit.begin.level == run.begin.level and wanted <= {(row.host, row.check) for row in audit.verdicts}:
+            return path
+    raise PanshiError(
+        "PS-E4010",
+        f"加固运行 {run.begin.run} {when}没有含其全部主机与检查项的完整审计",
+        "执行 panshi audit 后重试，或用 --before、--after 指定运行",
+    )
+
+
+def _belong(run: Run, before: Run, after: Run) -> None:
+    audits = (before, after)
+    faults = [
+        *([f"{run.begin.run} 是审计"] if run.verdicts else []),
+        *(f"{one.begin.run} 不是审计" for one in audits if not one.verdicts),
+        *(f"{one.begin.run} 不是同一环境的" for one in audits if one.begin.estate != run.begin.estate),
+        *([] if before.begin.run < run.begin.run < after.begin.run else ["时间次序不是 审计、加固、审计"]),
+    ]
+    if faults:
+        raise PanshiError(
+            "PS-E4010",
+            f"不能与加固运行 {run.begin.run} 对照：{'；'.join(faults)}",
+            "用 --before、--after 指定前后两次审计",
         )
-        _save(file, _RENDER[kind](report, with_2021))
-        files.append(file)
-    return files
 
 
 def refuse(path: Path, problems: Sequence[Problem]) -> None:
@@ -110,7 +215,7 @@ def _known(values: Sequence[str], allowed: Sequence[str], what: str) -> None:
         )
 
 
-def _save(file: Path, data: bytes) -> None:
+def _save(file: Path, data: bytes) -> Path:
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -124,10 +229,16 @@ def _save(file: Path, data: bytes) -> None:
         raise PanshiError(
             "PS-E4008", f"无法写入报告 {file}：{error.strerror}", "用 --out 指定可写且有空间的文件夹"
         ) from error
+    return file
 
 
 _RENDER: dict[str, Callable[[Report, bool], bytes]] = {
     "html": lambda report, with_2021: html.render(report, with_2021=with_2021).encode(),
     "xlsx": lambda report, with_2021: xlsx.render(report, with_2021=with_2021),
     "docx": lambda report, with_2021: docx.render(report, with_2021=with_2021),
+}
+_RENDER_HARDEN: dict[str, Callable[[harden.Hardening], bytes]] = {
+    "html": lambda report: harden_html.render(report).encode(),
+    "xlsx": harden_xlsx.render,
+    "docx": harden_docx.render,
 }

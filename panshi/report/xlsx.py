@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from io import BytesIO
 from typing import Any
-from unicodedata import east_asian_width
 
 from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Side
-from openpyxl.utils import get_column_letter
 
 from panshi.record import VerdictRow
 from panshi.report import score
-from panshi.report.charts import COLOURS
 from panshi.report.evidence import collect
-from panshi.report.model import BUCKETS, MODE_ZH, PLANNED, RESULT_ZH, STATE_ZH, Report, bucket, summary
-from panshi.report.text import LEVEL_ZH, beijing, names, printable, waiver_text
-from panshi.verdict import STATUS_ZH, Status
-
-# The limit of one cell in the file format.
-CELL_LIMIT = 32_767
-_A4, _A3 = 9, 8
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-# Points: a line of 9-point text (1.1 characters per unit of column width), and the highest row the format allows.
-_LINE_HEIGHT, _MAX_HEIGHT = 13.0, 409.0
-_FONT = "微软雅黑"
-_EDGE = Side(style="thin", color="D8DEE5")
-_BORDER = Border(left=_EDGE, right=_EDGE, top=_EDGE, bottom=_EDGE)
-_WRAP = Alignment(wrap_text=True, vertical="top", horizontal="left")
-# Colours of badges that are too pale for letters on white.
-_INK = COLOURS | {PLANNED: "#6b7c90", str(Status.NOT_APPLICABLE): "#6b7682"}
+from panshi.report.model import BUCKETS, MODE_ZH, RESULT_ZH, STATE_ZH, Report, bucket, summary
+from panshi.report.sheet import A3, Table, new_book, packed
+from panshi.report.text import LEVEL_ZH, beijing, names, waiver_text
+from panshi.verdict import STATUS_ZH
 
 
 def render(report: Report, *, with_2021: bool = False) -> bytes:
@@ -44,98 +25,21 @@ def render(report: Report, *, with_2021: bool = False) -> bytes:
     Raises:
         PanshiError: PS-E4003 when a host's facts are not the recorded ones.
     """
-    book = Workbook(write_only=True)
-    for style in _styles():
-        book.add_named_style(style)
+    book = new_book(f"{report.run.begin.estate} 等级保护核查结果 {report.run.begin.run}")
     _summary(book, report, with_2021)
     _records(book, report)
     _risks(book, report)
     _drift(book, report)
     _evidence(book, report)
     _waivers(book, report)
-    book.properties.title = f"{report.run.begin.estate} 等级保护核查结果 {report.run.begin.run}"
-    book.properties.creator = "磐石 Panshi"
-    out = BytesIO()
-    book.save(out)
-    return out.getvalue()
-
-
-def _styles() -> Iterator[NamedStyle]:
-    """Yield named styles: 100 hosts make hundreds of thousands of cells, too many to set fonts one by one."""
-    blue = PatternFill("solid", fgColor="23476B")
-    fonts = {"body": Font(name=_FONT, size=9), "head": Font(name=_FONT, size=10, bold=True, color="FFFFFF")}
-    fonts |= {f"ink-{key}": Font(name=_FONT, size=9, bold=True, color=c.lstrip("#")) for key, c in _INK.items()}
-    for name, font in fonts.items():
-        fill = blue if name == "head" else None
-        yield NamedStyle(name, font=font, fill=fill, alignment=_WRAP, border=_BORDER)
-
-
-class _Table:
-    """One sheet with a header row, widths, frozen panes and a filter."""
-
-    def __init__(
-        self, book: Workbook, title: str, columns: Sequence[tuple[str, int]], freeze: str, paper: int = _A4
-    ) -> None:
-        self.sheet: Any = book.create_sheet(title)  # the published types of a write-only sheet are incomplete
-        self.columns = columns
-        self.rows = 0
-        for place, (_, width) in enumerate(columns, start=1):
-            self.sheet.column_dimensions[get_column_letter(place)].width = width
-        self.sheet.freeze_panes = freeze
-        self.sheet.page_setup.orientation = "landscape"
-        self.sheet.page_setup.paperSize = paper
-        self.sheet.page_setup.fitToHeight = 0
-        self.sheet.sheet_properties.pageSetUpPr.fitToPage = True
-        self.sheet.print_title_rows = "1:1"
-        self.sheet.oddFooter.center.text = "第 &P 页，共 &N 页"
-        self.append([name for name, _ in columns], style="head")
-
-    def append(self, values: Sequence[Any], *, style: str = "body", ink: str = "", at: int = -1) -> None:
-        """Append a row; the cell at column ``at`` is written in the colour of status ``ink``."""
-        cells = [_cell(self.sheet, value, style) for value in values]
-        if ink:
-            cells[at].style = f"ink-{ink}"
-        self.rows += 1
-        # LibreOffice does not fit the height of a row that the file leaves open.
-        self.sheet.row_dimensions[self.rows].height = _height(values, [width for _, width in self.columns])
-        self.sheet.append(cells)
-
-    def close(self) -> None:
-        """Set the filter over all rows."""
-        self.sheet.auto_filter.ref = f"A1:{get_column_letter(len(self.columns))}{max(self.rows, 1)}"
-
-
-def _height(values: Sequence[Any], widths: Sequence[int]) -> float:
-    lines = (
-        sum(max(1.0, -(-_width(line) // (1.1 * width))) for line in str(value or "").split("\n"))
-        for value, width in zip(values, widths, strict=True)
-    )
-    return min(_MAX_HEIGHT, _LINE_HEIGHT * max(lines) + 4)
-
-
-def _width(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    return sum(2 if east_asian_width(char) in "WFA" else 1 for char in text)
-
-
-def _cell(sheet: Any, value: Any, style: str) -> Any:
-    text = isinstance(value, str)
-    cell: Any = WriteOnlyCell(sheet, printable(value)[:CELL_LIMIT] if text else value)
-    cell.style = style
-    if text:
-        # What a host answers is never a formula: neither now nor after somebody has edited the cell.
-        cell.data_type = "s"
-        if value.startswith(_FORMULA):
-            cell.quotePrefix = True
-    return cell
+    return packed(book)
 
 
 def _summary(book: Workbook, report: Report, with_2021: bool) -> None:
     run, begin = report.run, report.run.begin
     assert run.end is not None
     strict, weighted = score.rate(report.clauses, strict=True), score.rate(report.clauses, strict=False)
-    table = _Table(book, "汇总", [("项目", 40), ("数值", 36), ("说明", 90)], "A2")
+    table = Table(book, "汇总", [("项目", 40), ("数值", 36), ("说明", 90)], "A2")
     hosts = "，".join(f"{STATE_ZH.get(state, state)} {number}" for state, number in run.end.hosts.items() if number)
     emulated = [host.name for host in report.hosts if host.row.emulated]
     rows: list[tuple[Any, Any, Any]] = [
@@ -194,7 +98,7 @@ def _records(book: Workbook, report: Report) -> None:
         ("检查项", 27), ("方式", 10), ("判定", 11), ("结果记录", 44), ("要求", 28), ("证据", 30), ("豁免", 22),
         ("计入条款", 9),
     ]  # fmt: skip
-    table = _Table(book, "附录D 结果记录", columns, "E2", _A3)
+    table = Table(book, "附录D 结果记录", columns, "E2", A3)
     controls = report.run.begin.controls
     for host in report.hosts:
         labels = {cell.control: cell.label for cell in host.cells}
@@ -220,7 +124,7 @@ def _risks(book: Workbook, report: Report) -> None:
         ("条款", 12), ("名称", 26), (f"{report.year} 版判例条件", 44), ("判例", 12), ("触发项", 10), ("相关触发项", 12),
         ("可降级情形", 34), ("核定", 22), ("主机数", 9), ("主机", 40), ("现状", 60),
     ]  # fmt: skip
-    table = _Table(book, "高风险隐患", columns, "C2")
+    table = Table(book, "高风险隐患", columns, "C2")
     for risk in report.risks:
         seen = "\n".join(f"{f.title}：{f.observed}（{names(f.hosts, 6)}）" for f in risk.clause.findings)
         title = str(risk.clause.snapshot["title"])
@@ -244,7 +148,7 @@ def _drift(book: Workbook, report: Report) -> None:
         ("上次观测", 44),
         ("本次观测", 44),
     ]
-    table = _Table(book, "漂移", columns, "A2")
+    table = Table(book, "漂移", columns, "A2")
     if report.previous is None:
         table.append(["没有可比的上次运行", *[""] * 7])
     for title, changes in report.drift.groups.items():
@@ -271,7 +175,7 @@ def _evidence(book: Workbook, report: Report) -> None:
         ("采集文件", 34),
         ("采集文件 SHA-256", 68),
     ]
-    table = _Table(book, "证据索引", columns, "C2")
+    table = Table(book, "证据索引", columns, "C2")
     for host in report.hosts:
         users: dict[str, list[str]] = {}
         for row in host.rows:
@@ -307,7 +211,7 @@ def _waivers(book: Workbook, report: Report) -> None:
         ("有效期至", 13),
         ("单号", 18),
     ]
-    table = _Table(book, "豁免", columns, "A2")
+    table = Table(book, "豁免", columns, "A2")
     for row in report.waived:
         waiver = row.waiver or {}
         state = "已过期" if waiver["expired"] else "生效"

@@ -12,6 +12,7 @@ from openpyxl import load_workbook
 from panshi.record import previous_run
 from panshi.report import xlsx
 from panshi.report.model import build
+from panshi.report.sheet import CELL_LIMIT
 
 from .small import mixed, row, run_of, waived, write
 
@@ -69,7 +70,7 @@ def test_what_a_host_answers_is_never_a_formula(tmp_path: Path, text: str) -> No
 def test_text_that_the_format_cannot_carry_does_not_break_it(tmp_path: Path) -> None:
     rows = [row("pw-length", "fail", observed="\x00\x1b[31m\ufffe", expected="长" * 40_000)]
     line = values(book_of(tmp_path, rows)["附录D 结果记录"])[0]
-    assert line[9].startswith("��[31m�") and len(line[10]) == xlsx.CELL_LIMIT
+    assert line[9].startswith("��[31m�") and len(line[10]) == CELL_LIMIT
 
 
 def test_evidence_index_names_file_hash_and_users(tmp_path: Path) -> None:
