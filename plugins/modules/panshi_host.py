@@ -41,18 +41,76 @@ from ansible.module_utils import panshi_ledger as ledger
 from ansible.module_utils.basic import AnsibleModule
 
 _PATHS = (
-    *("/etc/apparmor.d", "/etc/at.allow", "/etc/at.deny", "/etc/audisp/plugins.d", "/etc/audit/plugins.d", "/etc/authselect"),
-    *("/etc/bash.bashrc", "/etc/bashrc", "/etc/chrony", "/etc/chrony.conf", "/etc/chrony/chrony.conf", "/etc/cron.allow"),
+    *(
+        "/etc/apparmor.d",
+        "/etc/at.allow",
+        "/etc/at.deny",
+        "/etc/audisp/plugins.d",
+        "/etc/audit/plugins.d",
+        "/etc/authselect",
+        "/etc/authselect/authselect.conf",
+        "/etc/crypto-policies/back-ends/opensshserver.config",
+    ),
+    *(
+        "/etc/bash.bashrc",
+        "/etc/bashrc",
+        "/etc/chrony",
+        "/etc/chrony.conf",
+        "/etc/chrony/chrony.conf",
+        "/etc/cron.allow",
+    ),
     *("/etc/cron.deny", "/etc/csh.cshrc", "/etc/csh.login", "/etc/dconf", "/etc/default/grub", "/etc/default/grub.d"),
-    *("/etc/fail2ban", "/etc/gdm3", "/etc/lightdm", "/etc/localtime", "/etc/NetworkManager", "/etc/netplan", "/etc/network"),
-    *("/etc/pam.d/common-auth", "/etc/pam.d/password-auth", "/etc/pam.d/system-auth", "/etc/pam.d/su-l", "/etc/profile.d"),
+    *(
+        "/etc/fail2ban",
+        "/etc/gdm3",
+        "/etc/lightdm",
+        "/etc/localtime",
+        "/etc/NetworkManager",
+        "/etc/netplan",
+        "/etc/network",
+    ),
+    *(
+        "/etc/pam.d/common-auth",
+        "/etc/pam.d/password-auth",
+        "/etc/pam.d/system-auth",
+        "/etc/pam.d/su-l",
+        "/etc/profile.d",
+    ),
     *("/etc/security/pwhistory.conf", "/etc/security/faillock.conf", "/etc/selinux/config", "/etc/ssh/sshd_config.d"),
-    *("/etc/sudoers.d", "/etc/sysconfig/network-scripts", "/etc/systemd/network", "/etc/zsh", "/etc/zshrc", "/boot/grub"),
+    *(
+        "/etc/sudoers.d",
+        "/etc/sysconfig/network-scripts",
+        "/etc/systemd/network",
+        "/etc/zsh",
+        "/etc/zshrc",
+        "/boot/grub",
+    ),
     *("/boot/grub2", "/usr/share/pam-configs", "/usr/sbin/authselect", "/usr/sbin/grubby", "/usr/sbin/update-grub"),
 )
 _PACKAGES = (
-    *("aide", "auditd", "audit", "chrony", "clamav", "cracklib-runtime", "fail2ban", "libpam-modules", "libpam-runtime"),
-    *("libpam-pwquality", "libpwquality", "nftables", "openssh-server", "pam", "rsyslog", "sudo", "systemd", "firewalld", "ufw"),
+    *(
+        "aide",
+        "auditd",
+        "audit",
+        "chrony",
+        "clamav",
+        "cracklib-runtime",
+        "fail2ban",
+        "libpam-modules",
+        "libpam-runtime",
+    ),
+    *(
+        "libpam-pwquality",
+        "libpwquality",
+        "nftables",
+        "openssh-server",
+        "pam",
+        "rsyslog",
+        "sudo",
+        "systemd",
+        "firewalld",
+        "ufw",
+    ),
     *("logrotate", "bash", "zsh", "tcsh", "samhain", "util-linux", "login", "passwd", "shadow"),
 )
 
@@ -72,7 +130,11 @@ def gather(paths: list[str]) -> dict:
     family = _family(release, installed)
     return {
         "family": family,
-        "os": {"id": release.get("ID", ""), "version": release.get("VERSION_ID", ""), "name": release.get("PRETTY_NAME", "")},
+        "os": {
+            "id": release.get("ID", ""),
+            "version": release.get("VERSION_ID", ""),
+            "name": release.get("PRETTY_NAME", ""),
+        },
         "codename": release.get("VERSION_CODENAME", ""),
         "container": _container(),
         "arch": platform.machine(),
@@ -90,6 +152,7 @@ def gather(paths: list[str]) -> dict:
         "selinux": os.path.isdir("/sys/fs/selinux/class"),
         "apparmor": _read("/sys/module/apparmor/parameters/enabled").strip() == "Y",
         "sysctl": _sysctl_interfaces(),
+        "ssh_algorithms": {kind: _ssh_algorithms(kind) for kind in ("cipher", "mac", "kex", "HostKeyAlgorithms")},
     }
 
 
@@ -122,7 +185,15 @@ def _users() -> list[dict]:
     for one in pwd.getpwall():
         fields = shadow.get(one.pw_name, ["*"] + [""] * 8)
         word = fields[0]
-        held = "empty" if word == "" else "disabled" if word in ("*", "!", "!!", "!*", "x") else "locked" if word[0] == "!" else "set"
+        held = (
+            "empty"
+            if word == ""
+            else "disabled"
+            if word in ("*", "!", "!!", "!*", "x")
+            else "locked"
+            if word[0] == "!"
+            else "set"
+        )
         users.append(
             {
                 "name": one.pw_name,
@@ -180,6 +251,12 @@ def _ssh_client() -> str:
     return ""
 
 
+def _ssh_algorithms(kind: str) -> list[str]:
+    """Return what this OpenSSH knows; it refuses to start with a name that it does not know."""
+    status, out, _ = ledger.run(["ssh", "-Q", kind], timeout=10)
+    return out.split() if status == 0 else []
+
+
 def _boot() -> dict:
     configurations = [path for path in ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg") if os.path.exists(path)]
     configurations += glob.glob("/boot/efi/EFI/*/grub.cfg")
@@ -197,7 +274,11 @@ def _sysctl_interfaces() -> dict:
         folder = f"/proc/sys/net/{version}/conf"
         names[version] = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     writable = os.path.isdir("/proc/sys/net") and not os.statvfs("/proc/sys/net").f_flag & os.ST_RDONLY
-    return {**names, "net_writable": writable, "kernel_writable": not os.statvfs("/proc/sys/kernel").f_flag & os.ST_RDONLY}
+    return {
+        **names,
+        "net_writable": writable,
+        "kernel_writable": not os.statvfs("/proc/sys/kernel").f_flag & os.ST_RDONLY,
+    }
 
 
 def _read(path: str) -> str:
