@@ -12,15 +12,16 @@ from pathlib import Path
 
 from panshi.lab import apt, podman
 from panshi.lab.description import Host, Image
+from panshi.lab.disk import FILE_SYSTEM_UUID, make_disk
 from panshi.lab.errors import LabError
 from panshi.lab.process import CommandError, run
 from panshi.lab.state import State
 
 _RECIPES = Path(__file__).with_name("recipes")
+_DISK_RECIPE = _RECIPES / "disk.sh"
 _BUILD_SECONDS = 1800
 # Beside the packages of Debian's priority "important", which every Debian installation has.
 _BASE_PACKAGES = ("systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "sudo")
-_DISK_SIZE = "4G"
 # Install from the release alone, then let the host know of the fixes that it has not installed.
 _WITHOUT_UPDATES = (
     """--setup-hook=sed -i.all -e '/-updates /d' -e '/-security /d' "$1"/etc/apt/sources.list""",
@@ -31,7 +32,7 @@ _WITHOUT_UPDATES = (
 
 def digest(image: Image) -> str:
     """Return 12 hexadecimal digits that change whenever the image would come out differently by our doing."""
-    total = hashlib.sha256(json.dumps([asdict(image), _BASE_PACKAGES, _DISK_SIZE], sort_keys=True).encode())
+    total = hashlib.sha256(json.dumps([asdict(image), _BASE_PACKAGES], sort_keys=True).encode())
     for path in _recipe_files(image):
         total.update(path.relative_to(_RECIPES).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return total.hexdigest()[:12]
@@ -49,7 +50,7 @@ def reference(image: Image) -> str:
 
 
 def disk_directory(state: State, image: Image) -> Path:
-    """Return the directory that holds a virtual machine's disk.img, vmlinuz and initrd.img."""
+    """Return the directory that holds a virtual machine's disk.img."""
     return state.images / f"{image.name}-{digest(image)}"
 
 
@@ -101,15 +102,14 @@ class Builder:
         root, result = scratch / "root", scratch / "result"
         result.mkdir()
         self._mmdebstrap(image, root, log)
-        for name in ("vmlinuz", "initrd.img"):
-            shutil.copyfile(root / name, result / name)
-        disk = str(result / "disk.img")
-        run(["mkfs.ext4", "-q", "-L", "root", "-d", str(root), disk, _DISK_SIZE], timeout=300)
+        make_disk(root, result / "disk.img")
         result.replace(disk_directory(self.state, image))
 
     def _mmdebstrap(self, image: Image, target: Path, log: Path) -> None:
         mirror = apt.find_mirror()
-        hooks = [_RECIPES / "common.sh", *(path for path in _recipe_files(image) if path.name == "setup.sh")]
+        hooks = [f'{path} "$1"' for path in _recipe_files(image) if path.name in ("common.sh", "setup.sh")]
+        if image.disk:
+            hooks.append(f'{_DISK_RECIPE} "$1" {FILE_SYSTEM_UUID}')
         packages = ",".join((*_BASE_PACKAGES, *image.packages))
         command = [
             "mmdebstrap",
@@ -120,7 +120,7 @@ class Builder:
             "--skip=cleanup/apt,cleanup/mmdebstrap",
             *(f"--aptopt={option}" for option in mirror.options),
             *(() if image.updates else _WITHOUT_UPDATES),
-            *(f'--customize-hook={hook} "$1"' for hook in hooks),
+            *(f"--customize-hook={hook}" for hook in hooks),
             image.suite,
             str(target),
             *apt.sources(mirror, image.suite),
@@ -133,5 +133,7 @@ class Builder:
 def _recipe_files(image: Image) -> Iterator[Path]:
     """Yield the files that shape an image, in a fixed order."""
     yield _RECIPES / "common.sh"
+    if image.disk:
+        yield _DISK_RECIPE
     own = _RECIPES / image.name
     yield from sorted(path for path in own.rglob("*") if path.is_file())

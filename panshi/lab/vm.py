@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from panshi.lab.description import Host, Lab
+from panshi.lab.disk import file_system
 from panshi.lab.plan import Found
 from panshi.lab.process import CommandError, run
 from panshi.lab.seed import Seed, SeedFile
 from panshi.lab.state import State, write
 
 _MEMORY_MIB = 1024
-# eth0 is the lab's bridge, eth1 is QEMU's own network, which gives the host a way out without a firewall rule here.
-_KERNEL_ARGUMENTS = "root=/dev/vda rw console=ttyS0 net.ifnames=0"
 _STOP_SECONDS = 10
-_BOOT_FILES = ("vmlinuz", "initrd.img")
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,6 @@ class Machines:
         """Make a machine's disk from an image directory; it counts as made when the file "spec" is there."""
         directory = self.state.host(host.name)
         directory.mkdir(mode=0o700, exist_ok=True)
-        for name in _BOOT_FILES:
-            shutil.copyfile(image / name, directory / name)
         disk = directory / "disk.img"
         run(["cp", "--sparse=always", "--reflink=auto", str(image / "disk.img"), str(disk)], timeout=300)
         _place(disk, seed.files)
@@ -112,9 +108,8 @@ class Machines:
             *("-name", f"{self.lab.name}-{host.name}"),
             # Software emulation everywhere: nested virtualisation breaks guest kernels on some machines.
             *("-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max", "-smp", "2", "-m", str(_MEMORY_MIB)),
-            *("-kernel", str(directory / "vmlinuz"), "-initrd", str(directory / "initrd.img")),
-            *("-append", _KERNEL_ARGUMENTS),
             *("-drive", f"file={_escape(directory / 'disk.img')},format=raw,if=virtio"),
+            # eth0 is the lab's bridge, eth1 is QEMU's own network, a way out that needs no firewall rule here.
             *("-netdev", f"tap,id=lab,ifname={tap_name(host.name)},script=no,downscript=no"),
             *("-device", f"virtio-net-pci,netdev=lab,mac={mac},romfile="),
             *("-netdev", "user,id=out", "-device", "virtio-net-pci,netdev=out,romfile="),
@@ -147,7 +142,7 @@ def _start_time(pid: int) -> str | None:
 
 
 def _place(disk: Path, files: tuple[SeedFile, ...]) -> None:
-    """Write files into an ext4 image that is not mounted.
+    """Write files into the root file system of a disk that is not mounted.
 
     Raises:
         CommandError: debugfs failed, or a file is not there afterwards as it should be.
@@ -166,10 +161,10 @@ def _place(disk: Path, files: tuple[SeedFile, ...]) -> None:
                 f"set_inode_field /{file.path} gid {file.owner}",
             ]
         script.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        run(["debugfs", "-w", "-f", str(script), str(disk)], timeout=60)
+        run(["debugfs", "-w", "-f", str(script), file_system(disk)], timeout=60)
         for number, file in enumerate(files):
             copy = Path(scratch) / f"{number}.copy"
             # debugfs ends with status 0 even if a command in it failed.
-            run(["debugfs", "-R", f"dump /{file.path} {copy}", str(disk)], timeout=60)
+            run(["debugfs", "-R", f"dump /{file.path} {copy}", file_system(disk)], timeout=60)
             if not copy.is_file() or copy.read_bytes() != file.content:
                 raise CommandError(["debugfs"], f"没有写入 /{file.path}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 from pathlib import Path
 
 import pytest
 
 from panshi.lab import vm
 from panshi.lab.description import Lab
+from panshi.lab.disk import FILE_SYSTEM_UUID, file_system, make_disk
 from panshi.lab.plan import Found
 from panshi.lab.process import CommandError
 from panshi.lab.seed import SeedFile
@@ -52,21 +54,49 @@ def test_removing_a_machine_spares_a_process_that_took_its_number(
     assert machines.found() == {}
 
 
-def test_real_files_are_written_into_a_disk_that_is_not_mounted(tmp_path: Path) -> None:
-    tree = tmp_path / "tree"
-    (tree / "etc").mkdir(parents=True)
-    (tree / "etc" / "hostname").write_text("old", encoding="utf-8")
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """The root file system of an image, as far as a disk needs one."""
+    grub = tmp_path / "tree" / "boot" / "grub" / "i386-pc"
+    grub.mkdir(parents=True)
+    (grub / "boot.img").write_bytes(b"B" * 512)
+    (grub / "core.img").write_bytes(b"C" * 1000)
+    (tmp_path / "tree" / "etc").mkdir()
+    (tmp_path / "tree" / "etc" / "hostname").write_text("old", encoding="utf-8")
+    return tmp_path / "tree"
+
+
+def test_real_files_are_written_into_a_disk_that_is_not_mounted(tree: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk.img"
-    vm.run(["mkfs.ext4", "-q", "-d", str(tree), str(disk), "8M"], timeout=30)
+    make_disk(tree, disk)
     vm._place(disk, (SeedFile("etc/hostname", b"new\n"), SeedFile("etc/key", b"k\n", 0o600, 1000)))
-    listing = vm.run(["debugfs", "-R", "ls -l /etc", str(disk)], timeout=30)
+    listing = vm.run(["debugfs", "-R", "ls -l /etc", file_system(disk)], timeout=30)
     assert "100600" in next(line for line in listing.splitlines() if line.endswith("key"))
     assert "1000" in next(line for line in listing.splitlines() if line.endswith("key"))
-    assert vm.run(["debugfs", "-R", "cat /etc/hostname", str(disk)], timeout=30) == "new\n"
+    assert vm.run(["debugfs", "-R", "cat /etc/hostname", file_system(disk)], timeout=30) == "new\n"
 
 
-def test_a_file_that_cannot_be_written_is_noticed(tmp_path: Path) -> None:
+def test_real_disk_starts_with_grub_and_its_table_names_the_root_file_system(tree: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk.img"
-    vm.run(["mkfs.ext4", "-q", str(disk), "8M"], timeout=30)
+    make_disk(tree, disk)
+    with disk.open("rb") as stream:
+        head = stream.read(2048)
+    assert head[:440] == b"B" * 440
+    assert head[512:1512] == b"C" * 1000
+    active, kind, start, count = struct.unpack("<B3xB3xII", head[446:462])
+    assert (active, kind, start, head[462:512]) == (0x80, 0x83, 2048, bytes(48) + b"\x55\xaa")
+    assert (start + count) * 512 == disk.stat().st_size
+    assert FILE_SYSTEM_UUID in vm.run(["debugfs", "-R", "stats -h", file_system(disk)], timeout=30)
+
+
+def test_a_grub_that_would_run_into_the_file_system_is_refused(tree: Path, tmp_path: Path) -> None:
+    (tree / "boot" / "grub" / "i386-pc" / "core.img").write_bytes(bytes(2**20))
+    with pytest.raises(OSError, match="does not fit"):
+        make_disk(tree, tmp_path / "disk.img")
+
+
+def test_a_file_that_cannot_be_written_is_noticed(tree: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk.img"
+    make_disk(tree, disk)
     with pytest.raises(CommandError, match="no/such/place"):
         vm._place(disk, (SeedFile("no/such/place", b"x"),))
