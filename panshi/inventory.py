@@ -40,7 +40,7 @@ class Host:
         become_method: normally sudo.
         become_password: empty when none is needed.
         connection: ssh, local, or another of Ansible's connection names.
-        targets: technologies to audit.
+        targets: technologies to audit; none for a host that only serves the others.
         groups: of the inventory, without ``all`` and ``ungrouped``.
         emulated: whether the host only imitates the distribution it claims to be.
         variables: the ``mlps_*`` overrides in force for this host (group and host precedence is Ansible's).
@@ -70,7 +70,7 @@ class Estate:
     Args:
         name: the variable ``panshi_estate``, else the name of the inventory's folder.
         folder: where ``waivers.yml`` and the other data of the estate are.
-        hosts: the selected hosts, in the order of the inventory.
+        hosts: the selected hosts that have targets, in the order of the inventory.
         warnings: Chinese lines about what is odd but not wrong.
     """
 
@@ -90,14 +90,19 @@ def load_estate(inventory: Path, limit: str = "", vault_password_files: Sequence
 
     Raises:
         PanshiError: PS-E1001 no such inventory; PS-E1002 it cannot be parsed; PS-E1003 the limit names a host or
-            group that does not exist, or selects nothing; PS-E1004 no hosts; PS-E1005 a variable cannot be
-            resolved or decrypted; PS-E1006 a connection variable or the estate's name is not usable.
+            group that does not exist, or selects nothing that has targets; PS-E1004 no hosts; PS-E1005 a variable
+            cannot be resolved or decrypted; PS-E1006 a connection variable or the estate's name is not usable.
     """
     if not inventory.exists():
         raise PanshiError("PS-E1001", f"没有找到清单 {inventory}", "检查 -i 的路径；试验环境请先运行 panshi lab up")
     source = _Source(inventory, vault_password_files)
     names = source.select(limit)
-    hosts = tuple(_host(name, source.groups(name), source.variables(name)) for name in names)
+    known = (_host(name, source.groups(name), source.variables(name)) for name in names)
+    hosts = tuple(host for host in known if host.targets)
+    if not hosts:
+        raise PanshiError(
+            "PS-E1003", "选中的主机都不是作业的对象（panshi_targets 是空列表）", "用 --limit 选其他主机，或删去该变量"
+        )
     folder = inventory if inventory.is_dir() else inventory.parent
     return Estate(_estate_name(source, names, folder), folder, hosts, (*source.warnings, *_duplicates(hosts)))
 
@@ -293,7 +298,7 @@ def _host(name: str, groups: tuple[str, ...], variables: Mapping[str, Any]) -> H
         become_method=str(variables.get("ansible_become_method") or "sudo").removeprefix("ansible.builtin."),
         become_password=str(_first(variables, "ansible_become_password", "ansible_become_pass") or ""),
         connection=_connection(str(variables.get("ansible_connection") or "ssh")),
-        targets=tuple(variables.get("panshi_targets") or ("linux",)),
+        targets=("linux",) if (targets := variables.get("panshi_targets")) is None else tuple(targets),
         groups=groups,
         emulated=_boolean(variables.get("lab_emulated", False), name),
         variables={key: value for key, value in variables.items() if key.startswith(PREFIX)},

@@ -68,7 +68,11 @@ def _names(only: str) -> list[str]:
 
 
 @app.command()
-def up(only: _Only = "", description: _Description = _DESCRIPTION) -> None:
+def up(
+    only: _Only = "",
+    fresh: Annotated[bool, typer.Option("--fresh", help="重做这些主机，回到刚装好的状态，正在运行的也重做")] = False,
+    description: _Description = _DESCRIPTION,
+) -> None:
     """启动试验环境；已经在运行的主机不受影响。"""
     with _one_line_errors():
         # A hardened operations host has a umask of 027 or 077; the images must not inherit it.
@@ -82,9 +86,9 @@ def up(only: _Only = "", description: _Description = _DESCRIPTION) -> None:
             started = time.monotonic()
             drivers = connect(lab, place)
             key = ssh.ensure_key(place)
-            plan, specs = prepare(hosts, drivers, key)
-            fresh = [one.host for one in plan.hosts if one.create]
-            preflight.require(findings, lab, drivers.engine.network_interface(lab), fresh)
+            plan, specs = prepare(hosts, drivers, key, fresh=fresh)
+            new = [one.host for one in plan.hosts if one.create]
+            preflight.require(findings, lab, drivers.engine.network_interface(lab), new)
             place.link(description.parent)
             state.write(description.parent / "hosts.yml", render_inventory(lab))
             with _progress(hosts) as report:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from panshi.lab import image, machine, ssh
+from panshi.lab import hub, image, machine, ssh
+from panshi.lab.apt import find_mirror
 from panshi.lab.description import Host, Lab
 from panshi.lab.plan import Found
 from panshi.lab.podman import Podman
@@ -48,6 +49,8 @@ class Drivers:
     def create(self, host: Host, spec: str, key: str) -> None:
         """Make a host from its image, with its own identity, not started."""
         seed = make_seed(host, self.lab, key, unified_cgroups=self.unified_cgroups)
+        if hub.GROUP in host.groups:
+            seed = replace(seed, files=seed.files + hub.seed_files(self.state, find_mirror()))
         if host.kind == "vm":
             self.machines.create(host, image.disk_directory(self.state, host.image), spec, seed)
         else:

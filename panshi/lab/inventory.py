@@ -10,6 +10,8 @@ import yaml
 from panshi.lab.description import Host, Lab
 from panshi.lab.state import State
 
+# The group of the hosts that jobs are about; any other host serves those.
+TARGETS = "linux"
 _HEADER = """\
 ---
 # 由 panshi lab up 按 lab.yml 生成，不要手工修改。.state 指向本机的状态目录（密钥与 known_hosts 在那里，不进版本库）。
@@ -19,8 +21,10 @@ _SSH_OPTIONS = {"IdentitiesOnly": "yes", "StrictHostKeyChecking": "yes", "Update
 
 
 def groups_of(host: Host) -> tuple[str, ...]:
-    """Return the inventory groups of a host: those of its description and those that follow from its kind."""
-    return ("linux", *host.groups, host.kind, *(("emulated",) if host.emulated else ()))
+    """Return the inventory groups of a host: those described and, for a target, those that follow from its kind."""
+    if TARGETS not in host.groups:
+        return host.groups
+    return (*host.groups, host.kind, *(("emulated",) if host.emulated else ()))
 
 
 def render_inventory(lab: Lab) -> str:
@@ -39,6 +43,8 @@ def render_inventory(lab: Lab) -> str:
                     "ansible_host": str(host.address),
                     "lab_emulated": host.emulated,
                     "lab_purpose": host.purpose,
+                    # A host that serves the others is no target of the jobs.
+                    **({} if TARGETS in host.groups else {"panshi_targets": []}),
                 }
                 for host in lab.hosts
             },
@@ -47,6 +53,7 @@ def render_inventory(lab: Lab) -> str:
                 "ansible_become": True,
                 "ansible_ssh_private_key_file": "{{ inventory_dir }}/.state/id_ed25519",
                 "ansible_ssh_common_args": " ".join(arguments),
+                "guard_second_way": {"user": "rescue", "key": "{{ inventory_dir }}/.state/id_ed25519"},
             },
             "children": dict(sorted(groups.items())),
         }

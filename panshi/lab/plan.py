@@ -49,7 +49,14 @@ class Plan:
         return not self.builds and all(host.empty for host in self.hosts)
 
 
-def plan_up(hosts: Iterable[Host], specs: Mapping[str, str], built: frozenset[str], found: Mapping[str, Found]) -> Plan:
+def plan_up(
+    hosts: Iterable[Host],
+    specs: Mapping[str, str],
+    built: frozenset[str],
+    found: Mapping[str, Found],
+    *,
+    fresh: bool = False,
+) -> Plan:
     """Decide what brings the hosts up.
 
     Args:
@@ -57,6 +64,7 @@ def plan_up(hosts: Iterable[Host], specs: Mapping[str, str], built: frozenset[st
         specs: the wanted fingerprint of each, by name.
         built: names of the images whose current recipe is built.
         found: the hosts that exist, by name.
+        fresh: make also those anew that are as they should be, whatever was done in them since.
 
     Returns:
         Only the necessary steps. A host of another fingerprint (recipe, address or key changed) is made anew.
@@ -64,7 +72,7 @@ def plan_up(hosts: Iterable[Host], specs: Mapping[str, str], built: frozenset[st
     plans = []
     for host in hosts:
         there = found.get(host.name)
-        stale = there is not None and there.spec != specs[host.name]
+        stale = there is not None and (fresh or there.spec != specs[host.name])
         create = there is None or stale
         plans.append(HostPlan(host, remove=stale, create=create, start=create or not (there and there.running)))
     images = {plan.host.image.name: plan.host.image for plan in plans if plan.create}

@@ -19,6 +19,8 @@ IMAGE_PREFIX = "localhost/panshi-lab"
 _LABEL = "panshi.lab"
 _SPEC_LABEL = "panshi.lab.spec"
 _SECONDS = 120
+# Each container has its own keys below /proc/sys/net, as a real host has; podman makes all of /proc/sys read-only.
+_OWN_SYSCTL = "mount --bind /proc/sys/net /proc/sys/net && mount -o remount,bind,rw /proc/sys/net"
 # What root has on a real host and the audit and its fixes need: reading and setting the firewall, ping, writing to
 # the audit socket, reading the owner of a socket. All of it ends at the container's own namespaces.
 _CAPABILITIES = ("NET_ADMIN", "NET_RAW", "AUDIT_WRITE", "SYS_PTRACE")
@@ -102,8 +104,19 @@ class Podman:
             raise
 
     def start(self, lab: Lab, name: str) -> None:
-        """Start a host's container."""
-        self._run("start", container_name(lab, name))
+        """Start a host's container, with its own network settings writable before anything in it runs."""
+        container = container_name(lab, name)
+        # A start that was interrupted may have come as far as here.
+        if self._state(container)[0] != "initialized":
+            self._run("init", container)
+        pid = self._state(container)[1]
+        run(["nsenter", f"--target={pid}", "--mount", "sh", "-c", _OWN_SYSCTL], timeout=_SECONDS)
+        self._run("start", container)
+
+    def _state(self, container: str) -> tuple[str, str]:
+        """Return a container's state and the number of its first process."""
+        state, pid = self._run("inspect", "--format", "{{.State.Status}} {{.State.Pid}}", container).split()
+        return state, pid
 
     def remove(self, lab: Lab, name: str) -> None:
         """Remove a host's container with its anonymous volumes."""

@@ -24,7 +24,7 @@ _COMMON_COMMANDS = {
     "ssh-keygen": "openssh-client",
     "apt-get": "apt",
 }
-_CONTAINER_COMMANDS = {"iptables": "iptables"}
+_CONTAINER_COMMANDS = {"iptables": "iptables", "nsenter": "util-linux", "openssl": "openssl"}
 _VM_COMMANDS = {"qemu-system-x86_64": "qemu-system-x86", "mkfs.ext4": "e2fsprogs", "debugfs": "e2fsprogs"}
 _NETWORK_PLUGINS = (
     "/usr/lib/cni/bridge",

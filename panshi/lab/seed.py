@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from panshi.lab.description import Host, Lab
+from panshi.lab.disk import FILE_SYSTEM_UUID
 from panshi.lab.process import run
 
 # Debian's openssh-server makes the same three kinds at installation.
 _HOST_KEY_KINDS = ("rsa", "ecdsa", "ed25519")
-OPS_UID = 1000
+# The accounts of every image; recipes/common.sh makes them.
+ACCOUNTS = {"ops": 1000, "rescue": 1001}
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,17 @@ def make_seed(host: Host, lab: Lab, authorized_key: str, *, unified_cgroups: boo
     Args:
         host: the host to be made.
         lab: the lab that it belongs to.
-        authorized_key: the public key that may log in as ``ops``.
+        authorized_key: the public key that may log in as ``ops`` and as ``rescue``.
         unified_cgroups: this machine has cgroup v2 only, and with it the containers.
 
     Raises:
         CommandError: ssh-keygen failed.
     """
     files = [
-        SeedFile("home/ops/.ssh/authorized_keys", f"{authorized_key}\n".encode(), 0o600, OPS_UID),
+        *(
+            SeedFile(f"home/{name}/.ssh/authorized_keys", f"{authorized_key}\n".encode(), 0o600, uid)
+            for name, uid in ACCOUNTS.items()
+        ),
         SeedFile("etc/machine-id", f"{uuid.uuid4().hex}\n".encode(), 0o444),
     ]
     public_keys = []
@@ -88,6 +93,6 @@ def _vm_files(host: Host, lab: Lab) -> list[SeedFile]:
     return [
         SeedFile("etc/hostname", f"{host.name}\n".encode()),
         SeedFile("etc/hosts", f"127.0.0.1 localhost\n{host.address} {host.name}\n::1 localhost\n".encode()),
-        SeedFile("etc/fstab", b"/dev/vda / ext4 errors=remount-ro 0 1\n"),
+        SeedFile("etc/fstab", f"UUID={FILE_SYSTEM_UUID} / ext4 errors=remount-ro 0 1\n".encode()),
         SeedFile("etc/network/interfaces.d/lab", interfaces.encode()),
     ]

@@ -47,6 +47,16 @@ class State:
         return self.root / "containers.conf"
 
     @property
+    def log_authority(self) -> Path:
+        """The certificate of the authority of the hub's log receiver."""
+        return self.root / "log-ca.pem"
+
+    @property
+    def log_authority_key(self) -> Path:
+        """The key of that authority."""
+        return self.root / "log-ca.key"
+
+    @property
     def images(self) -> Path:
         """The disks of virtual machines, one directory per recipe digest."""
         return self.root / "images"

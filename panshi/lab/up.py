@@ -37,15 +37,15 @@ class Outcome:
     errors: tuple[LabError, ...]
 
 
-def prepare(hosts: tuple[Host, ...], drivers: Drivers, key: str) -> tuple[Plan, dict[str, str]]:
-    """Compare the wanted hosts with what is there.
+def prepare(hosts: tuple[Host, ...], drivers: Drivers, key: str, *, fresh: bool = False) -> tuple[Plan, dict[str, str]]:
+    """Compare the wanted hosts with what is there; with ``fresh`` all of them are to be made anew.
 
     Returns:
         The plan, and the fingerprint of each wanted host by name.
     """
     specs = {host.name: image.host_spec(host, key) for host in hosts}
     built = drivers.builder.built({host.image for host in hosts})
-    return plan_up(hosts, specs, built, drivers.found()), specs
+    return plan_up(hosts, specs, built, drivers.found(), fresh=fresh), specs
 
 
 def execute(plan: Plan, specs: dict[str, str], drivers: Drivers, key: str, progress: Progress) -> Outcome:

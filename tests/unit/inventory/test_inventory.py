@@ -197,3 +197,12 @@ def test_parsed_ssh_arguments_reach_the_host(folder: Path) -> None:
     )
     web1 = load_estate(folder).hosts[0]
     assert (web1.ssh_options["userknownhostsfile"], web1.port) == ("/k", 2022)
+
+
+def test_parsed_a_host_that_is_said_to_have_no_targets_is_left_out(tmp_path: Path) -> None:
+    hosts = {"web1": {}, "hub": {"panshi_targets": []}, "old": {"panshi_targets": None}}
+    folder = write(tmp_path / "bureau", {"all": {"hosts": hosts}})
+    estate = load_estate(folder)
+    assert [(host.name, host.targets) for host in estate.hosts] == [("web1", ("linux",)), ("old", ("linux",))]
+    refused = code_of(folder, "hub")
+    assert (refused.code, "panshi_targets" in refused.message) == ("PS-E1003", True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
 from panshi.lab.description import Lab, load
 from panshi.lab.inventory import render_inventory, render_ssh_config
+from panshi.lab.seed import ACCOUNTS
 from panshi.lab.state import State
 
 INVENTORY = Path(__file__).parents[3] / "inventories" / "lab"
@@ -29,6 +31,19 @@ def test_groups_follow_from_kind_and_emulation(lab: Lab) -> None:
         "vm": {"kernel"},
         "emulated": {"emu"},
     }
+
+
+def test_a_host_outside_the_group_linux_is_no_target_of_the_jobs(lab: Lab) -> None:
+    web, *others = lab.hosts
+    text = render_inventory(replace(lab, hosts=(replace(web, groups=("hub",)), *others)))
+    hosts = yaml.safe_load(text)["all"]["hosts"]
+    assert [hosts[host.name].get("panshi_targets") for host in lab.hosts] == [[], None, None]
+
+
+def test_the_second_way_in_is_the_other_account_of_every_image(lab: Lab) -> None:
+    variables = yaml.safe_load(render_inventory(lab))["all"]["vars"]
+    assert {variables["ansible_user"], variables["guard_second_way"]["user"]} == set(ACCOUNTS)
+    assert variables["guard_second_way"]["key"] == variables["ansible_ssh_private_key_file"]
 
 
 def test_the_host_key_check_stays_on_and_no_machine_path_is_written(lab: Lab) -> None:

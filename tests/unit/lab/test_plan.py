@@ -9,8 +9,8 @@ SPECS = {"web": "w1", "emu": "e1", "kernel": "k1"}
 ALL_BUILT = frozenset({"deb12", "disk12"})
 
 
-def plan(lab: Lab, built: frozenset[str], found: dict[str, Found]) -> Plan:
-    return plan_up(lab.hosts, SPECS, built, found)
+def plan(lab: Lab, built: frozenset[str], found: dict[str, Found], *, fresh: bool = False) -> Plan:
+    return plan_up(lab.hosts, SPECS, built, found, fresh=fresh)
 
 
 def step(plan: Plan, name: str) -> HostPlan:
@@ -55,3 +55,12 @@ def test_a_missing_image_of_a_running_host_is_not_built(lab: Lab) -> None:
 def test_hosts_that_are_not_wanted_are_left_alone(lab: Lab) -> None:
     result = plan_up(lab.select(["web"]), SPECS, ALL_BUILT, {"emu": Found(False, "old")})
     assert [one.host.name for one in result.hosts] == ["web"]
+
+
+def test_fresh_makes_running_hosts_anew_from_the_images_that_are_there(lab: Lab) -> None:
+    found = {name: Found(True, spec) for name, spec in SPECS.items() if name != "emu"}
+    result = plan(lab, ALL_BUILT, found, fresh=True)
+    assert result.builds == ()
+    assert [(one.remove, one.create, one.start) for one in result.hosts] == [
+        (one.host.name != "emu", True, True) for one in result.hosts
+    ]

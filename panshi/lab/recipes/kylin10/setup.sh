@@ -16,12 +16,14 @@ install -d "$root/usr/libexec/openssh"
 ln -s /usr/lib/openssh/sftp-server "$root/usr/libexec/openssh/sftp-server"
 ln -s /lib/systemd/system/cron.service "$root/etc/systemd/system/crond.service"
 chroot "$root" groupadd --system wheel
-for home in root home/ops; do
+for home in root home/ops home/rescue; do
     cp "$here/root/etc/skel/.bashrc" "$here/root/etc/skel/.bash_profile" "$root/$home/"
     rm -f "$root/$home/.profile"
 done
-rm -f "$root/etc/skel/.profile" "$root/home/ops/.bash_logout"
-chroot "$root" chown -R ops:ops /home/ops
+rm -f "$root/etc/skel/.profile" "$root"/home/*/.bash_logout
+for name in ops rescue; do
+    chroot "$root" chown -R "$name:$name" "/home/$name"
+done
 
 # The rpm database and a repository with advisories, both made of empty packages.
 grep -v '^#' "$here/packages.txt" | while read -r name epoch version release state; do
