@@ -125,7 +125,7 @@ class ActionModule(ActionBase):
 
     def _change(self, sent: dict[str, Any]) -> dict[str, Any]:
         if not sent.get("steps") and "undo" not in sent:
-            return {"changed": False, "changes": [], "skipped": []}
+            return {"changed": False, "changes": [], "skips": []}
         facts: dict[str, Any] = {}
         if sent["guard"] and not self._task.check_mode:
             facts = self._prove_second_way(sent["run"])
@@ -209,7 +209,7 @@ class ActionModule(ActionBase):
             keys = ("resource", "title", "checks", "before", "after")
             for change in outcome.get("changes") or []:
                 self._row("change", role=role, **{key: change[key] for key in keys if key in change})
-        for skip in outcome.get("skipped") or []:
+        for skip in outcome.get("skips") or []:
             self._row("skip", role=role, resource=skip["resource"], why=skip["why"])
 
     def _event(self, event: str, proof: guard.Proof) -> None:

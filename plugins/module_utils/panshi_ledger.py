@@ -65,7 +65,7 @@ def run(argv, timeout=_COMMAND_SECONDS, stdin=None):
     return child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
 
 
-# ---------------------------------------------------------------------------------------------------------------- states
+# ---- states
 
 
 def read_state(resource, keep=None):
@@ -371,7 +371,7 @@ def _last(text):
     return (lines or [""])[-1][:300]
 
 
-# --------------------------------------------------------------------------------------------------------------- journal
+# ---- journal
 
 
 class Journal(object):
@@ -434,7 +434,7 @@ class Journal(object):
             finally:
                 os.close(fd)
         except OSError as error:
-            raise LedgerError("PS-E5010", "账本写不进 %s：%s；没有改动" % (self.folder, error.strerror))
+            raise LedgerError("PS-E5010", "账本写不进 %s：%s；没有改动" % (self.folder, error.strerror)) from error
         self._known = row["seq"] + 1
         return row["seq"]
 
@@ -456,7 +456,7 @@ class Journal(object):
                 os.fsync(file.fileno())
             os.replace(temporary, path)
         except OSError as error:
-            raise LedgerError("PS-E5010", "账本写不进 %s：%s；没有改动" % (folder, error.strerror))
+            raise LedgerError("PS-E5010", "账本写不进 %s：%s；没有改动" % (folder, error.strerror)) from error
         return digest
 
     def blob(self, digest):
@@ -469,7 +469,7 @@ class Journal(object):
             with open(os.path.join(self.folder, "blobs", digest), "rb") as file:
                 content = file.read()
         except OSError as error:
-            raise LedgerError("PS-E5015", "账本中缺少原内容 %s：%s" % (digest[:12], error.strerror))
+            raise LedgerError("PS-E5015", "账本中缺少原内容 %s：%s" % (digest[:12], error.strerror)) from error
         if hashlib.sha256(content).hexdigest() != digest:
             raise LedgerError("PS-E5015", "账本中的原内容 %s 已被改动" % digest[:12])
         return content
@@ -569,7 +569,7 @@ def _positions(lines):
     return found
 
 
-# ------------------------------------------------------------------------------------------------------------------ undo
+# ---- undo
 
 
 def conflicts(journal):
@@ -695,14 +695,23 @@ def describe(resource, state):
     kind = resource.split(":", 1)[0]
     if kind == "file":
         if state["type"] == "file":
-            return "文件 %s %s:%s sha256 %s" % (state["mode"], _user(state["uid"]), _group(state["gid"]), state["sha256"][:12])
+            return "文件 %s %s:%s sha256 %s" % (
+                state["mode"],
+                _user(state["uid"]),
+                _group(state["gid"]),
+                state["sha256"][:12],
+            )
         if state["type"] == "link":
             return "链接 → " + state["target"]
         if state["type"] == "absent":
             return "不存在"
         return "%s %s %s:%s" % ("目录", state["mode"], _user(state["uid"]), _group(state["gid"]))
     if kind == "attr":
-        return "不存在" if state["mode"] is None else "%s %s:%s" % (state["mode"], _user(state["uid"]), _group(state["gid"]))
+        return (
+            "不存在"
+            if state["mode"] is None
+            else "%s %s:%s" % (state["mode"], _user(state["uid"]), _group(state["gid"]))
+        )
     if kind == "unit":
         if not state["present"]:
             return "没有该单元"
@@ -739,7 +748,7 @@ def _group(gid):
         return str(gid)
 
 
-# ----------------------------------------------------------------------------------------------------------------- guard
+# ---- guard
 
 
 class Lock(object):
@@ -762,7 +771,7 @@ class Lock(object):
                 return self
             except OSError:
                 if time.monotonic() > deadline:
-                    raise LedgerError("PS-E5016", "另一个作业正在改动这台主机")
+                    raise LedgerError("PS-E5016", "另一个作业正在改动这台主机") from None
                 time.sleep(0.2)
 
     def __exit__(self, *_):

@@ -3,6 +3,18 @@
 
 from __future__ import annotations
 
+import fnmatch
+import glob
+import grp
+import importlib
+import os
+import pwd
+import re
+import time
+
+from ansible.module_utils import panshi_ledger as ledger
+from ansible.module_utils.basic import AnsibleModule
+
 DOCUMENTATION = """
 module: panshi_change
 short_description: Makes rendered steps, journaled, or undoes a run
@@ -61,23 +73,10 @@ skips:
   returned: always
 """
 
-import difflib
-import fnmatch
-import glob
-import grp
-import importlib
-import os
-import pwd
-import re
-import stat
-import time
-
-from ansible.module_utils import panshi_ledger as ledger
-from ansible.module_utils.basic import AnsibleModule
-
 _SECRET = re.compile(r"(?i)((?:pass(?:word|wd|phrase)?|secret|token|community|key)\s*[=:]\s*)(\S+)")
 _MOST_DIFF = 200 * 1024
-_NO_DIFF = ("/etc/shadow", "/etc/gshadow", "/etc/security/opasswd")
+# Hashes and keys never leave the host, not even as a difference.
+_NO_DIFF = ("/etc/shadow*", "/etc/gshadow*", "/etc/security/opasswd*", "*_key", "*.key", "*/.ssh/*")
 _LISTS_SECONDS = 24 * 3600
 _DAY = 24 * 3600
 
@@ -146,7 +145,7 @@ class Run:
             self.journal.write(kind="effect", argv=argv)
 
 
-# ----------------------------------------------------------------------------------------------------------- step: file
+# ---- step: file
 
 
 def step_file(run: Run, spec: dict) -> None:
@@ -238,7 +237,7 @@ def _validate(run: Run, spec: dict, path: str, content: bytes) -> None:
 
 
 def _diff(run: Run, path: str, present: dict, text: str, spec: dict) -> None:
-    if spec.get("secret") or path in _NO_DIFF:
+    if spec.get("secret") or any(fnmatch.fnmatch(path, pattern) for pattern in _NO_DIFF):
         return
     before = ""
     if present["type"] == "file":
@@ -255,7 +254,7 @@ def _tail(text: str) -> str:
     return " / ".join(lines[-2:])[:400]
 
 
-# ---------------------------------------------------------------------------------------------------- step: attributes
+# ---- step: attributes
 
 
 def step_attributes(run: Run, spec: dict) -> None:
@@ -285,7 +284,7 @@ def _matches(pattern: str) -> list[str]:
     return glob.glob(pattern) if glob.has_magic(pattern) else [pattern]
 
 
-# ------------------------------------------------------------------------------------------------------ step: settings
+# ---- step: settings
 
 
 def step_settings(run: Run, spec: dict) -> None:
@@ -350,7 +349,7 @@ def set_values(text: str, values: dict, separator: str = " ") -> str:
     return "".join(line + "\n" for line in lines)
 
 
-# ------------------------------------------------------------------------------------------------------ step: packages
+# ---- step: packages
 
 
 def step_packages(run: Run, names: list[str]) -> None:
@@ -358,7 +357,7 @@ def step_packages(run: Run, names: list[str]) -> None:
     present = ledger.packages()
     missing = [name for name in names if not _installed(present, name)]
     if missing:
-        _packages(run, {name: True for name in missing})
+        _packages(run, dict.fromkeys(missing, True))
 
 
 def step_packages_absent(run: Run, names: list[str]) -> None:
@@ -366,7 +365,7 @@ def step_packages_absent(run: Run, names: list[str]) -> None:
     present = ledger.packages()
     there = [name for name in names if _installed(present, name)]
     if there:
-        _packages(run, {name: False for name in there})
+        _packages(run, dict.fromkeys(there, False))
 
 
 def _installed(present: dict, name: str) -> bool:
@@ -453,7 +452,7 @@ def _listed() -> list[str]:
         return []
 
 
-# ------------------------------------------------------------------------------------------------------- step: command
+# ---- step: command
 
 
 def step_command(run: Run, spec: dict) -> None:
@@ -502,7 +501,7 @@ def step_command(run: Run, spec: dict) -> None:
 _COMMAND_STATES = ({"value": "未执行"}, {"value": "已执行"})
 
 
-# ---------------------------------------------------------------------------------------------------------- step: unit
+# ---- step: unit
 
 
 def step_unit(run: Run, spec: dict) -> None:
@@ -540,7 +539,7 @@ def step_unit(run: Run, spec: dict) -> None:
             raise Failed("PS-E5013", f"{' '.join(argv[1:])} 失败：{_tail(err)}")
 
 
-# -------------------------------------------------------------------------------------------------------- step: sysctl
+# ---- step: sysctl
 
 
 def step_sysctl(run: Run, values: dict) -> None:
@@ -563,7 +562,7 @@ def _read_only(path: str) -> bool:
     return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
-# ------------------------------------------------------------------------------------------------ step: account, group
+# ---- step: account, group
 
 
 def step_account(run: Run, spec: dict) -> None:
@@ -706,7 +705,7 @@ def _age_commands(name: str, wanted: dict, present: dict, today: int) -> list[li
     return [["chage", *options, name]] if options else []
 
 
-# ------------------------------------------------------------------------------------------------------------------ main
+# ---- main
 
 _STEPS = {
     "file": step_file,

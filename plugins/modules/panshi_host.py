@@ -3,6 +3,16 @@
 
 from __future__ import annotations
 
+import glob
+import grp
+import os
+import platform
+import pwd
+import stat
+
+from ansible.module_utils import panshi_ledger as ledger
+from ansible.module_utils.basic import AnsibleModule
+
 DOCUMENTATION = """
 module: panshi_host
 short_description: Facts of a host that hardening roles branch on
@@ -29,16 +39,6 @@ ansible_facts:
   type: dict
   returned: always
 """
-
-import glob
-import grp
-import os
-import platform
-import pwd
-import stat
-
-from ansible.module_utils import panshi_ledger as ledger
-from ansible.module_utils.basic import AnsibleModule
 
 _PATHS = (
     *(
