@@ -86,6 +86,7 @@ _PATHS = (
         "/boot/grub",
     ),
     *("/boot/grub2", "/usr/share/pam-configs", "/usr/sbin/authselect", "/usr/sbin/grubby", "/usr/sbin/update-grub"),
+    "/usr/sbin/nft",
 )
 _PACKAGES = (
     *(
