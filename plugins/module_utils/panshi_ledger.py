@@ -716,7 +716,7 @@ def describe(resource, state):
         if not state["present"]:
             return "没有该单元"
         return "%s，%s" % (state["enabled"] or "无启用状态", "运行" if state["active"] else "未运行")
-    if kind == "sysctl":
+    if kind in ("sysctl", "command"):
         return "无" if state["value"] is None else state["value"]
     if kind == "package":
         return state["version"] or "未安装"
