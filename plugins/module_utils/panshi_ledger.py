@@ -607,6 +607,9 @@ def undo(journal, start=0, into=None, skip_packages=False):
     for row in reversed(rows):
         if row["kind"] != "change":
             continue
+        # A package that stays keeps its files: dpkg would never bring a deleted configuration file back.
+        if skip_packages and row.get("packaged"):
+            continue
         resource, before = row["resource"], row["before"]
         if resource.startswith("package:"):
             batch[resource] = before
