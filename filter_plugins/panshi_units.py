@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-# "failed" is no running unit; "static" and "indirect" ones come up only when another one asks for them.
-_RUNNING = frozenset({"active", "activating", "reloading"})
+# "static" and "indirect" units come up only when another one asks for them.
 _AT_BOOT = frozenset({"enabled", "enabled-runtime", "generated"})
 
 
 def stop_steps(
-    units: Mapping[str, Mapping[str, str]], groups: Iterable[Mapping[str, Any]], approved: Iterable[str]
+    units: Mapping[str, Mapping[str, Any]], groups: Iterable[Mapping[str, Any]], approved: Iterable[str]
 ) -> list[dict[str, Any]]:
     """Return one step per unit that runs or comes up at boot and that a group names.
 
@@ -35,7 +34,7 @@ def stop_steps(
     return sorted(steps.values(), key=lambda step: (step["unit"]["name"].endswith(".service"), step["unit"]["name"]))
 
 
-def dependents(shown: str, units: Mapping[str, Mapping[str, str]], stopped: Iterable[str]) -> dict[str, list[str]]:
+def dependents(shown: str, units: Mapping[str, Mapping[str, Any]], stopped: Iterable[str]) -> dict[str, list[str]]:
     """Return the running units that would be stopped along, by the unit that they need.
 
     Args:
@@ -55,8 +54,8 @@ def dependents(shown: str, units: Mapping[str, Mapping[str, str]], stopped: Iter
     return found
 
 
-def _live(unit: Mapping[str, str], *, at_boot: bool = True) -> bool:
-    return unit.get("active") in _RUNNING or (at_boot and unit.get("enabled") in _AT_BOOT)
+def _live(unit: Mapping[str, Any], *, at_boot: bool = True) -> bool:
+    return bool(unit.get("active")) or (at_boot and unit.get("enabled") in _AT_BOOT)
 
 
 def _any(name: str, globs: Iterable[str]) -> bool:

@@ -86,13 +86,13 @@ def test_parsed_listening_leaves_out_loopback_and_clients() -> None:
 
 
 UNITS = {
-    "telnet.socket": {"enabled": "enabled", "active": "active"},
-    "cups.service": {"enabled": "enabled", "active": "active"},
-    "cups.socket": {"enabled": "disabled", "active": "active"},
-    "rpcbind.service": {"enabled": "disabled", "active": "inactive"},
-    "avahi-daemon.service": {"enabled": "masked", "active": "inactive"},
-    "nfs-server.service": {"enabled": "enabled", "active": "inactive"},
-    "printing.service": {"enabled": "static", "active": "active"},
+    "telnet.socket": {"enabled": "enabled", "active": True},
+    "cups.service": {"enabled": "enabled", "active": True},
+    "cups.socket": {"enabled": "disabled", "active": True},
+    "rpcbind.service": {"enabled": "disabled", "active": False},
+    "avahi-daemon.service": {"enabled": "masked", "active": False},
+    "nfs-server.service": {"enabled": "enabled", "active": False},
+    "printing.service": {"enabled": "static", "active": True},
 }
 GROUPS = [
     {"title": "明文管理", "units": ["telnet.socket"], "checks": ["linux-telnet-absent"]},
