@@ -168,8 +168,9 @@ def coredump(facts: Facts, params: Params) -> Verdict:
     elif decided.value != "0":
         wrong.append(f"* hard core 为 {decided.value}（{decided.place}）")
     else:
-        lifted = [x for x in limits if x.domain != "*" and x.kind in ("hard", "-") and x.value != "0"]
-        wrong += [f"{x.domain} hard core 为 {x.value}（{x.place}）" for x in lifted]
+        # of the lines for one domain the last one is in force
+        others = [kernel.hard_core_limit(limits, domain) for domain in sorted({x.domain for x in limits} - {"*"})]
+        wrong += [f"{x.domain} hard core 为 {x.value}（{x.place}）" for x in others if x and x.value != "0"]
     values = kernel.sysctl(facts)
     if values.get("kernel.core_pattern", "").startswith("|") and "systemd-coredump" in values["kernel.core_pattern"]:
         storage = settings(facts, "coredump").get("Storage")
