@@ -36,6 +36,8 @@ subjectAltName = DNS:{LOG_SERVER_NAME}
 _LOCATION = """\
 location {path}/ {{
     proxy_pass {uri}/;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
     proxy_set_header Host {host};
     proxy_ssl_server_name on;
     proxy_cache packages;
@@ -97,7 +99,18 @@ def _issue(scratch: Path, extensions: str, name: str, *issuer: str) -> tuple[str
     """Make a key and a certificate for it, signed by ``issuer`` or by itself; return certificate and key as PEM."""
     configuration, certificate, key = scratch / "openssl.cnf", scratch / "certificate.pem", scratch / "key.pem"
     configuration.write_text(_OPENSSL_CONF, encoding="ascii")
-    made = ("-newkey", "rsa:3072", "-noenc", "-sha256", "-days", _DAYS, "-subj", f"/CN={name}")
+    made = (
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-noenc",
+        "-sha256",
+        "-days",
+        _DAYS,
+        "-subj",
+        f"/CN={name}",
+    )
     files = ("-config", str(configuration), "-extensions", extensions, "-keyout", str(key), "-out", str(certificate))
     run(["openssl", "req", "-x509", *made, *files, *issuer], timeout=60)
     return certificate.read_text(encoding="ascii"), key.read_text(encoding="ascii")

@@ -43,6 +43,7 @@ def render_inventory(lab: Lab) -> str:
                     "ansible_host": str(host.address),
                     "lab_emulated": host.emulated,
                     "lab_purpose": host.purpose,
+                    "lab_suite": host.image.suite,
                     # A host that serves the others is no target of the jobs.
                     **({} if TARGETS in host.groups else {"panshi_targets": []}),
                 }
