@@ -127,6 +127,8 @@ def main() -> None:
 def gather(paths: list[str]) -> dict:
     """Return everything."""
     release = _os_release()
+    # client address, client port, server address, server port
+    session = (os.environ.get("SSH_CONNECTION") or _ssh_client()).split(" ")
     installed = ledger.packages()
     family = _family(release, installed)
     return {
@@ -147,7 +149,8 @@ def gather(paths: list[str]) -> dict:
         "exists": {path: os.path.lexists(path) for path in paths},
         "suid": _suid(),
         "interfaces": sorted(os.listdir("/sys/class/net")),
-        "client": (os.environ.get("SSH_CONNECTION") or _ssh_client()).split(" ")[0],
+        "client": session[0],
+        "address": session[2] if len(session) == 4 else "",
         "boot": _boot(),
         "nologin": next((p for p in ("/usr/sbin/nologin", "/sbin/nologin") if os.path.exists(p)), "/bin/false"),
         "selinux": os.path.isdir("/sys/fs/selinux/class"),
