@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import glob
 import grp
@@ -857,7 +858,8 @@ def main() -> None:
     )
     os.umask(0o022)
     try:
-        with ledger.Lock():
+        # Check mode leaves nothing on the host, not even the lock's file.
+        with contextlib.nullcontext() if module.check_mode else ledger.Lock():
             result = perform(module)
     except ledger.LedgerError as error:
         result = {
