@@ -122,13 +122,11 @@ def load(file: Path) -> Judgement:
         raise PanshiError("PS-E4204", f"{file} 不是本版本的评判结果：{error}", "重新执行 panshi judges") from error
 
 
-def around(records: Path, estate: str, run: str) -> tuple[Judgement | None, Judgement | None]:
-    """Return the last judgement ``before`` and the first ``after`` a run, by their ids, which begin with the time."""
-    files = sorted((records / safe_name(estate) / "judges").glob(f"*/{FILE}"))
-    older = [load(file) for file in files if file.parent.name < run]
-    newer = [load(file) for file in files if file.parent.name > run]
-    before = [one for one in older if one.phase == "before"]
-    after = [one for one in newer if one.phase == "after"]
+def around(records: Path, estate: str, time: str) -> tuple[Judgement | None, Judgement | None]:
+    """Return the last judgement ``before`` and the first ``after`` a moment (UTC, ISO 8601)."""
+    found = [load(file) for file in sorted((records / safe_name(estate) / "judges").glob(f"*/{FILE}"))]
+    before = [one for one in found if one.phase == "before" and one.time <= time]
+    after = [one for one in found if one.phase == "after" and one.time > time]
     return (before[-1] if before else None), (after[0] if after else None)
 
 

@@ -13,6 +13,7 @@ from panshi.report.write import (
     FORMATS,
     audit_after,
     audit_before,
+    find_harden,
     find_run,
     refuse,
     write_harden,
@@ -68,7 +69,7 @@ def report(
 
 @app.command()
 def harden(
-    run: Annotated[str, typer.Option(help="加固运行；不写则取最近一次完整的加固")] = "",
+    run: Annotated[str, typer.Option(help="加固运行；不写则取最近一次作了变更的加固")] = "",
     before: Annotated[str, typer.Option(help="加固前的审计；不写则取加固之前最后一次完整的审计")] = "",
     after: Annotated[str, typer.Option(help="加固后的审计；不写则取加固之后第一次完整的审计")] = "",
     estate: _Estate = "",
@@ -78,7 +79,7 @@ def harden(
     high_risk: _HighRisk = "2025",
 ) -> None:
     """加固前后对照报告：两次审计并列，作了什么、留下什么、代价几何。"""
-    path = _find(records, run, estate, "harden")
+    path = _say(*find_harden(records, run, estate))
     refuse(path, verify_run(path))
     job, root = read_run(path), path.resolve().parents[2]
     old = find_run(records, before, estate, "audit")[0] if before else audit_before(root, job)
@@ -99,7 +100,10 @@ def tables(
 
 
 def _find(records: Path, run: str, estate: str, job: str) -> Path:
-    path, passed = find_run(records, run, estate, job)
+    return _say(*find_run(records, run, estate, job))
+
+
+def _say(path: Path, passed: list[Path]) -> Path:
     for newer in passed:
         typer.echo(f"注意：更新的运行 {newer.name} 不完整，未采用", err=True)
     return path

@@ -283,6 +283,35 @@ def edits(changes: Iterable[ChangeRow]) -> tuple[Edit, ...]:
     return tuple(Edit(*key, hosts=tuple(hosts)) for key, hosts in found.items())
 
 
+def brief(changes: Iterable[Edit]) -> tuple[str, ...]:
+    """Return changes in one line each for a table of checks: packages together, digests of contents left out.
+
+    What a resource was before and after, byte for byte, is in the list of all changes.
+    """
+    lines: dict[str, None] = {}
+    packages: dict[str, dict[str, None]] = {}
+    for one in changes:
+        kind, _, name = one.resource.partition(":")
+        if kind == "package":
+            packages.setdefault(_verb(one, "未安装", "安装", "卸载", "更新"), {})[name.partition(":")[0]] = None
+        elif kind == "command":
+            lines[f"执行 {one.title or name}"] = None
+        elif "sha256" in one.before + one.after:
+            lines[f"{_verb(one, '不存在', '新建', '删除', '改写')} {name}"] = None
+        else:
+            lines[f"{name}：{one.before or '无'} → {one.after or '无'}"] = None
+    together = (f"{verb} {'、'.join(list(found)[:6])}{_more(len(found), 6)}" for verb, found in packages.items())
+    return (*together, *lines)
+
+
+def _verb(one: Edit, absent: str, made: str, removed: str, changed: str) -> str:
+    return made if one.before == absent else removed if one.after == absent else changed
+
+
+def _more(number: int, shown: int) -> str:
+    return f" 等 {number} 个" if number > shown else ""
+
+
 def _hosts_of(skips: Sequence[SkipRow]) -> dict[tuple[str, str, str], tuple[str, ...]]:
     found: dict[tuple[str, str, str], dict[str, None]] = {}
     for skip in skips:

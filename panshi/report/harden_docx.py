@@ -8,7 +8,7 @@ from docx.document import Document
 
 from panshi.judges.compare import result_text
 from panshi.report import page, score
-from panshi.report.harden import APPLY, EVENT_ZH, OPT_IN, OUTCOME_ZH, Hardening, high_risk, progress, titles
+from panshi.report.harden import APPLY, EVENT_ZH, OPT_IN, OUTCOME_ZH, Hardening, brief, high_risk, progress, titles
 from panshi.report.text import LEVEL_ZH, beijing, names
 
 
@@ -78,7 +78,7 @@ def _applied(document: Document, report: Hardening) -> None:
             f"{clause} {named[clause]}",
             group.plan.title,
             OUTCOME_ZH[group.outcome],
-            "\n".join(dict.fromkeys(change.resource for change in group.changes)) or "—",
+            "\n".join(brief(group.changes)) or "—",
             names(group.hosts, 6),
         ]
         for clause, groups in report.groups(APPLY).items()
@@ -88,7 +88,7 @@ def _applied(document: Document, report: Hardening) -> None:
         page.text(document, "本次没有计划整改的检查项。")
         return
     page.text(document, "只有加固后的审计判为符合，才记“已完成”。改前、改后的取值见 xlsx 的“加固对照表”。")
-    page.table(document, ["条款", "检查项", "结果", "变更的资源", "主机"], rows, [3.6, 4, 1.6, 4.6, 2.8])
+    page.table(document, ["条款", "检查项", "结果", "变更", "主机"], rows, [3.2, 3.6, 1.6, 5.6, 2.6])
 
 
 def _left(document: Document, report: Hardening) -> None:

@@ -18,6 +18,8 @@ from panshi.report.harden import (
     Hardening,
     Outcome,
     Step,
+    brief,
+    edits,
     high_risk,
     progress,
     titles,
@@ -73,7 +75,7 @@ def _summary(book: Workbook, report: Hardening) -> None:
 def _steps(book: Workbook, report: Hardening) -> None:
     columns = [
         ("条款", 12), ("条款名称", 22), ("检查项", 30), ("主机", 15), ("系统", 18), ("角色", 13),
-        ("资源", 34), ("改前", 34), ("改后", 34), ("加固前判定", 11), ("加固前观测", 34), ("加固后判定", 11),
+        ("变更", 56), ("加固前判定", 11), ("加固前观测", 34), ("加固后判定", 11),
         ("加固后观测", 34), ("结果", 10), *SIGNATURE,
     ]  # fmt: skip
     table = Table(book, "加固对照表", columns, "D2", A3)
@@ -84,11 +86,10 @@ def _steps(book: Workbook, report: Hardening) -> None:
             [
                 plan.control, named[plan.control], f"{plan.title}\n{plan.check}", plan.host,
                 systems.get(plan.host, ""), plan.role,
-                "\n".join(c.resource for c in step.changes) or "本次没有为它登记变更",
-                "\n".join(c.before or "无" for c in step.changes), "\n".join(c.after or "无" for c in step.changes),
+                "\n".join(brief(edits(step.changes))) or "本次没有为它登记变更",
                 *_verdict(step.before), *_verdict(step.after), OUTCOME_ZH[step.outcome], "", "", "",
             ],
-            ink=INK[step.outcome], at=13,
+            ink=INK[step.outcome], at=11,
         )  # fmt: skip
     table.close()
 

@@ -81,7 +81,7 @@ def write_harden(
     run, old, new = read_run(path), read_run(before), read_run(after)
     _belong(run, old, new)
     root = path.resolve().parents[2]
-    judged = around(root, run.begin.estate, run.begin.run)
+    judged = around(root, run.begin.estate, run.begin_time)
     hosts = [host["name"] for host in run.begin.hosts]
     judges = Comparison(only_hosts(judged[0], hosts), only_hosts(judged[1], hosts), load_answers())
     report = harden.compare(run, old, new, judges, year)
@@ -103,8 +103,21 @@ def write_tables(path: Path, *, out: Path | None = None) -> Path:
     return _save(file_of(path, "xlsx", out, "tables"), tables.render(read_run(path)))
 
 
+def find_harden(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]:
+    """Return the hardening run that the operator means, as :func:`find_run`; without a name the last that changed
+    anything, because a rehearsal and a second run that finds nothing to do leave a record too.
+    """
+    last, passed = find_run(records, name, estate, "harden")
+    if name:
+        return last, passed
+    older = (path for path in reversed(list_runs(last.parents[2], last.parents[1].name, "harden")) if path <= last)
+    return next((path for path in older if not verify_run(path) and read_run(path).changes), last), passed
+
+
 def audit_before(records: Path, run: Run) -> Path:
     """Return the last complete audit before a hardening run that shows all of its plan.
+
+    The playbook audits on its own between taking its run id and planning, so times are compared, not ids.
 
     Args:
         records: the folder ``records``.
@@ -113,14 +126,12 @@ def audit_before(records: Path, run: Run) -> Path:
     Raises:
         PanshiError: PS-E4010 when there is none.
     """
-    older = [path for path in list_runs(records, run.begin.estate, "audit") if path.name < run.begin.run]
-    return _fitting(reversed(older), run, "之前")
+    return _fitting(reversed(list_runs(records, run.begin.estate, "audit")), run, before=True)
 
 
 def audit_after(records: Path, run: Run) -> Path:
     """Return the first complete audit after a hardening run that shows all of its plan; as :func:`audit_before`."""
-    newer = [path for path in list_runs(records, run.begin.estate, "audit") if path.name > run.begin.run]
-    return _fitting(newer, run, "之后")
+    return _fitting(list_runs(records, run.begin.estate, "audit"), run, before=False)
 
 
 def file_of(path: Path, kind: str, out: Path | None, what: str = "") -> Path:
@@ -130,17 +141,18 @@ def file_of(path: Path, kind: str, out: Path | None, what: str = "") -> Path:
     return (out or path / "report") / name
 
 
-def _fitting(paths: Iterable[Path], run: Run, when: str) -> Path:
+def _fitting(paths: Iterable[Path], run: Run, *, before: bool) -> Path:
     wanted = {(plan.host, plan.check) for plan in run.plans}
     for path in paths:
         if verify_run(path):
             continue
         audit = read_run(path)
-        if audit.begin.level == run.begin.level and wanted <= {(row.host, row.check) for row in audit.verdicts}:
+        fits = audit.begin.level == run.begin.level and wanted <= {(row.host, row.check) for row in audit.verdicts}
+        if fits and (audit.begin_time <= run.begin_time) is before:
             return path
     raise PanshiError(
         "PS-E4010",
-        f"加固运行 {run.begin.run} {when}没有含其全部主机与检查项的完整审计",
+        f"加固运行 {run.begin.run} {'之前' if before else '之后'}没有含其全部主机与检查项的完整审计",
         "执行 panshi audit 后重试，或用 --before、--after 指定运行",
     )
 
@@ -151,7 +163,7 @@ def _belong(run: Run, before: Run, after: Run) -> None:
         *([f"{run.begin.run} 是审计"] if run.verdicts else []),
         *(f"{one.begin.run} 不是审计" for one in audits if not one.verdicts),
         *(f"{one.begin.run} 不是同一环境的" for one in audits if one.begin.estate != run.begin.estate),
-        *([] if before.begin.run < run.begin.run < after.begin.run else ["时间次序不是 审计、加固、审计"]),
+        *([] if before.begin_time <= run.begin_time < after.begin_time else ["时间次序不是 审计、加固、审计"]),
     ]
     if faults:
         raise PanshiError(

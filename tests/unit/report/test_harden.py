@@ -9,7 +9,7 @@ import pytest
 from panshi.judges.accepted import Answers
 from panshi.judges.compare import Comparison
 from panshi.record import PlanRow, VerdictRow, read_run
-from panshi.report.harden import Hardening, Outcome, Progress, Step, compare, edits, high_risk, progress
+from panshi.report.harden import Hardening, Outcome, Progress, Step, brief, compare, edits, high_risk, progress
 
 from .hardened import audits, change, plan, rows_of, story, write_job
 from .small import row, waived
@@ -76,6 +76,28 @@ def test_changes_belong_to_the_checks_that_they_name_on_their_host(tmp_path: Pat
 
 def test_a_different_change_is_not_taken_together() -> None:
     assert len(edits([change("web1"), change("web2", after="minlen = 12")])) == 2
+
+
+@pytest.mark.parametrize(
+    ("resource", "before", "after", "line"),
+    [
+        ("file:/etc/x", "不存在", "文件 0644 root:root sha256 0a", "新建 /etc/x"),
+        ("file:/etc/x", "文件 0644 root:root sha256 0a", "文件 0644 root:root sha256 0b", "改写 /etc/x"),
+        ("file:/etc/x", "文件 0644 root:root sha256 0a", "不存在", "删除 /etc/x"),
+        ("attr:/etc/x", "0644 root:root", "0600 root:root", "/etc/x：0644 root:root → 0600 root:root"),
+        ("sysctl:net.ipv4.ip_forward", "1", "0", "net.ipv4.ip_forward：1 → 0"),
+        ("command:augenrules --load", "未执行", "已执行", "执行 口令强度"),
+    ],
+)
+def test_change_is_one_line_without_a_digest(resource: str, before: str, after: str, line: str) -> None:
+    assert brief(edits([change("web1", resource=resource, before=before, after=after)])) == (line,)
+
+
+def test_packages_are_one_line_whatever_their_versions() -> None:
+    made = [
+        change(host, resource=f"package:p{n}:amd64", before="未安装", after=host) for host in "ab" for n in range(8)
+    ]
+    assert brief(edits(made)) == ("安装 p0、p1、p2、p3、p4、p5 等 8 个",)
 
 
 def test_audits_are_cut_to_the_hosts_of_the_job(tmp_path: Path) -> None:

@@ -48,6 +48,12 @@ def test_defaults_are_the_nearest_audits_that_show_all_of_the_plan(tmp_path: Pat
     assert old.name in text and new.name in text
 
 
+def test_rehearsal_after_the_run_is_not_taken_for_it(tmp_path: Path) -> None:
+    job, _, _ = story(tmp_path)
+    write_job(tmp_path, [plan("pw-length")], second=AFTER + 9)
+    assert job.name in page(tmp_path)
+
+
 def test_named_audits_are_used(tmp_path: Path) -> None:
     story(tmp_path)
     later = write(tmp_path, rows_of(pw_length="pass pass"), second=AFTER + 5)
@@ -123,9 +129,9 @@ def test_book_has_a_line_per_step_with_room_to_sign(tmp_path: Path) -> None:
     story(tmp_path)
     sheets = book(tmp_path)
     lines = sheets["加固对照表"]
-    assert [(line[3], line[13]) for line in lines] == [("web1", "已完成"), ("web2", "未完成")]
-    assert lines[0][6:9] == ["file:/etc/security/pwquality.conf", "minlen = 6", "minlen = 10"]
-    assert lines[0][9] == "不符合" and lines[0][11] == "符合" and lines[0][14:] == [None, None, None]
+    assert [(line[3], line[11]) for line in lines] == [("web1", "已完成"), ("web2", "未完成")]
+    assert lines[0][6:8] == ["/etc/security/pwquality.conf：minlen = 6 → minlen = 10", "不符合"]
+    assert lines[0][9] == "符合" and lines[0][12:] == [None, None, None]
     assert [line[0] for line in sheets["留待与不做"]] == [
         "留待选项",
         "留待选项",
@@ -151,8 +157,8 @@ def test_outside_judges_around_the_run_are_told(tmp_path: Path) -> None:
     for phase, second, index in (("before", "05", 59), ("after", "15", 81), ("after", "30", 12)):
         figure = Figure("lynis", "web1", "3.0.8", index=index, complaints=(Complaint("X-1", f"意见 {index}"),))
         other = Figure("lynis", "db9", "3.0.8", index=99)
-        run = f"20261121T0300{second}Z-aaaaaa"
-        save(tmp_path, Judgement(run, "lab", phase, "2026-11-21T03:00:00Z", (figure, other)))
+        run, time = f"20261121T0300{second}Z-aaaaaa", f"2026-11-21T03:00:{second}Z"
+        save(tmp_path, Judgement(run, "lab", phase, time, (figure, other)))
     text = page(tmp_path)
     assert "指数 59" in text and "指数 81" in text and "指数 12" not in text and "db9" not in text
     assert "意见 81" in text and "未登记" in text
