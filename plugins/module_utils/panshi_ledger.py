@@ -683,12 +683,19 @@ def _effects(rows, into):
         if row["kind"] != "effect" or tuple(row["argv"]) in seen:
             continue
         seen.add(tuple(row["argv"]))
+        if _of_idle_unit(row["argv"]):
+            continue
         if into is not None:
             into.write(kind="effect", argv=row["argv"])
         status, _, err = run(row["argv"], timeout=180)
         if status:
             problems.append("%s：%s" % (" ".join(row["argv"]), _last(err) or status))
     return problems
+
+
+def _of_idle_unit(argv):
+    """Return whether an effect reloads a unit that the undo has stopped or removed; it must not start it again."""
+    return argv[0] == "systemctl" and argv[2:3] == ["--"] and not _read_unit(argv[3], None)["active"]
 
 
 def describe(resource, state):
