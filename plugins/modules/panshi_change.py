@@ -156,7 +156,9 @@ def step_file(run: Run, spec: dict) -> None:
     kind = spec.get("state", "file")
     present = ledger.read_state(resource)
     if kind == "absent":
-        run.bring(resource, {"type": "absent"}, present) and _diff(run, path, present, "", spec)
+        if present["type"] == "file":
+            _diff(run, path, present, "", spec)
+        run.bring(resource, {"type": "absent"}, present)
         return
     if kind == "link":
         run.bring(resource, {"type": "link", "target": spec["target"]}, present)
