@@ -20,10 +20,17 @@ def scanned(text: str) -> dict[str, list[str]]:
         words = line.split(" ", 2)
         if words[0] in ("cron", "at"):
             found.setdefault(words[0], []).append(words[1])
-        elif len(words) == 3:
+        elif words[0] in ("f", "d"):
             for kind in scan_kinds(words[0], int(words[1], 8), True, words[2]):
                 found.setdefault(kind, []).append(words[2])
     return {kind: sorted(set(names)) for kind, names in found.items()}
+
+
+def homes(text: str, exceptions: Iterable[str]) -> list[str]:
+    """Return the homes of people and root, from the same output, but for the accounts that are excepted."""
+    allowed = set(exceptions)
+    rows = [line.split(" ", 2) for line in text.splitlines() if line.startswith("home ")]
+    return sorted({path for _, account, path in rows if account not in allowed})
 
 
 def limit_steps(limits: Iterable[str], groups: Iterable[str], title: str, check: str) -> list[dict[str, Any]]:
@@ -58,4 +65,10 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return them by name."""
-        return {"scanned": scanned, "limit_steps": limit_steps, "outside": outside, "literal": literal}
+        return {
+            "scanned": scanned,
+            "homes": homes,
+            "limit_steps": limit_steps,
+            "outside": outside,
+            "literal": literal,
+        }

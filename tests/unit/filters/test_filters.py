@@ -123,7 +123,11 @@ def test_parsed_running_dependents_are_named() -> None:
 
 def test_parsed_scan_sorts_paths_by_the_kinds_of_the_audit() -> None:
     """A path with spaces stays whole; a sticky directory is fine."""
-    text = "f 4755 /usr/bin/su\nf 666 /srv/up load\nd 777 /srv/drop\nf 664 /etc/app.conf\ncron oracle\nat root\n"
+    text = (
+        "f 4755 /usr/bin/su\nf 666 /srv/up load\nd 777 /srv/drop\nf 664 /etc/app.conf\n"
+        "cron oracle\nat root\nhome web /home/we b\nhome ops /home/ops\n"
+    )
+    assert files.homes(text, ["ops"]) == ["/home/we b"]
     assert files.scanned(text) == {
         "suid": ["/usr/bin/su"],
         "ww_file": ["/srv/up load"],
