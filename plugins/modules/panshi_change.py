@@ -77,7 +77,7 @@ skips:
 _SECRET = re.compile(r"(?i)((?:pass(?:word|wd|phrase)?|secret|token|community|key)\s*[=:]\s*)(\S+)")
 _MOST_DIFF = 200 * 1024
 # Hashes and keys never leave the host, not even as a difference.
-_NO_DIFF = ("/etc/shadow*", "/etc/gshadow*", "/etc/security/opasswd*", "*_key", "*.key", "*/.ssh/*")
+_NO_DIFF = ("/etc/shadow*", "/etc/gshadow*", "/etc/security/opasswd*", "*_key", "*.key", "*/.ssh/*", "/var/lib/aide/*")
 _LISTS_SECONDS = 24 * 3600
 _DAY = 24 * 3600
 
