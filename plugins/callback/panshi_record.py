@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -30,6 +32,8 @@ description:
 
 _KINDS = {row.kind: row for row in (PlanRow, ChangeRow, SkipRow, GuardRow)}
 PAYLOAD = "panshi_record"
+ROOT = Path(__file__).resolve().parents[2]
+_REPORTED = "harden"
 
 
 class CallbackModule(CallbackBase):
@@ -87,6 +91,8 @@ class CallbackModule(CallbackBase):
         self._write(EndRow(counts=dict(self._counts), hosts=dict(states), seconds=seconds, exit=status))
         self._record.__exit__(None, None, None)
         self._display.display(f"记录：{_shown(self._record.path)}")
+        if self._job == _REPORTED and self._counts[ChangeRow.kind] and not status:
+            self._report(self._record.path)
 
     def _keep(self, result: Any) -> None:
         payload = result._result.get(PAYLOAD)
@@ -122,6 +128,15 @@ class CallbackModule(CallbackBase):
                 hosts=[{"name": host, "targets": ["linux"], "groups": []} for host in payload["hosts"]],
             )
         )
+
+    def _report(self, path: Path) -> None:
+        """Write the report of a hardening run: before and after side by side."""
+        command = [sys.executable, "-m", "panshi", "report", "harden", "--run", str(path)]
+        search = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
+        environment = {**os.environ, "PYTHONPATH": search, "PYTHONUTF8": "1"}
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=environment, text=True)
+        for line in (done.stdout + done.stderr).splitlines():
+            self._display.display(f"报告：{_shown(Path(line))}" if line.startswith("/") else line)
 
     def _write(self, *rows: Any) -> None:
         if self._record is not None and rows:
