@@ -8,6 +8,7 @@ from typing import Any
 
 # "static" and "indirect" units come up only when another one asks for them.
 _AT_BOOT = frozenset({"enabled", "enabled-runtime", "generated"})
+_NEEDING = ("RequiredBy", "BoundBy", "RequisiteOf")
 
 
 def stop_steps(
@@ -34,24 +35,42 @@ def stop_steps(
     return sorted(steps.values(), key=lambda step: (step["unit"]["name"].endswith(".service"), step["unit"]["name"]))
 
 
+def maskable(steps: Iterable[Mapping[str, Any]], shown: str) -> list[dict[str, Any]]:
+    """Return the steps, without the mask for units whose own file is where the mask would have to be.
+
+    Args:
+        steps: of :func:`stop_steps`.
+        shown: as for :func:`dependents`, with ``FragmentPath``.
+    """
+    own = {rows["Id"] for rows in _blocks(shown) if rows.get("FragmentPath", "").startswith("/etc/systemd/system/")}
+    return [
+        {**step, "unit": {k: v for k, v in step["unit"].items() if k != "masked" or step["unit"]["name"] not in own}}
+        for step in steps
+    ]
+
+
 def dependents(shown: str, units: Mapping[str, Mapping[str, Any]], stopped: Iterable[str]) -> dict[str, list[str]]:
     """Return the running units that would be stopped along, by the unit that they need.
 
     Args:
-        shown: ``systemctl show --property=Id,RequiredBy,BoundBy,RequisiteOf`` of the units that are to be stopped.
+        shown: ``systemctl show`` of the units that are to be stopped, with ``Id``, ``RequiredBy``, ``BoundBy`` and
+            ``RequisiteOf``.
         units: ``panshi_host.units``.
         stopped: names of all units that are to be stopped; they are nobody's reason.
     """
     leaving = set(stopped)
     found: dict[str, list[str]] = {}
-    for block in shown.split("\n\n"):
-        rows = dict(line.partition("=")[::2] for line in block.splitlines() if "=" in line)
-        name = rows.pop("Id", "")
-        needing = {other for row in rows.values() for other in row.split()}
+    for rows in _blocks(shown):
+        needing = {other for key in _NEEDING for other in rows.get(key, "").split()}
         active = sorted(other for other in needing - leaving if _live(units.get(other, {}), at_boot=False))
-        if name and active:
-            found[name] = active
+        if active:
+            found[rows["Id"]] = active
     return found
+
+
+def _blocks(shown: str) -> list[dict[str, str]]:
+    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in shown.split("\n\n")]
+    return [rows for rows in blocks if rows.get("Id")]
 
 
 def _live(unit: Mapping[str, Any], *, at_boot: bool = True) -> bool:
@@ -67,4 +86,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return them by name."""
-        return {"stop_steps": stop_steps, "dependents": dependents}
+        return {"stop_steps": stop_steps, "maskable": maskable, "dependents": dependents}

@@ -112,6 +112,14 @@ def test_parsed_units_that_live_are_stopped_sockets_first() -> None:
     assert steps[0]["unit"] == {"name": "cups.socket", "enabled": False, "masked": True, "state": "stopped"}
 
 
+def test_parsed_units_of_the_administrator_are_not_masked() -> None:
+    """Their own file is where the mask would have to be; disabled and stopped they do not come back by themselves."""
+    steps = units.stop_steps(UNITS, GROUPS, ["nfs-*"])
+    shown = "Id=cups.socket\nFragmentPath=/etc/systemd/system/cups.socket\n\nId=cups.service\nFragmentPath=/lib/x\n"
+    masked = {step["unit"]["name"]: "masked" in step["unit"] for step in units.maskable(steps, shown)}
+    assert masked == {"cups.socket": False, "telnet.socket": True, "cups.service": True}
+
+
 def test_parsed_running_dependents_are_named() -> None:
     """Units that are stopped as well, or do not run, are no reason to keep one."""
     shown = (
