@@ -76,7 +76,7 @@ def lab_copies(folder: Path, lab: str, subnet: str, hosts: Mapping[str, str]) ->
     Args:
         folder: for the inventory, keys and state; made here.
         lab: name of the network and prefix of the containers, beginning with ``panshi-lab-``.
-        subnet: a documentation range of its own, at most 62 hosts.
+        subnet: a documentation range of its own, for at most 20 hosts.
         hosts: name of the lab's container host that each copy, by name, is made from.
     """
     folder.mkdir(parents=True)

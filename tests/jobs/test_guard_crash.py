@@ -1,0 +1,89 @@
+"""Nobody is locked out, whatever happens in the middle of a guarded change: every case on real systemd and sshd."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import guarded
+from guarded import PROBES, STEPS, Point, Target
+from lab_copies import lab_copies
+
+pytestmark = pytest.mark.lab
+# The names of the copies, with the lab host that each is made from. kylin is emulated.
+HOSTS = {
+    "deb11a": "deb11",
+    "deb12a": "deb12",
+    "deb12b": "deb12",
+    "deb13a": "deb13",
+    "deb13b": "deb13",
+    "kylin": "kylin10",
+}
+# What happens, where the run is at that time, whether the host must be as before, whether the next run must say so.
+CASES: list[tuple[Callable[[Target, Point], None], tuple[str, ...], bool, bool]] = [
+    (guarded.kill_controller, ("second_way",), True, False),
+    (guarded.kill_controller, (*STEPS, *PROBES), True, True),
+    (guarded.kill_controller_and_module, ("armed", "sshd", "account", "reloaded"), True, True),
+    (guarded.kill_module, ("sshd", "unit"), True, True),
+    (guarded.lose_power, ("armed", "command", "reloaded", "disarm"), True, True),
+    (guarded.cut_network, ("armed", "account", "reloaded", "probe1", "disarm"), True, True),
+    (guarded.break_sshd, ("sshd", "reloaded", "probe1"), True, False),
+    (guarded.break_sshd_and_kill_controller, ("sshd", "reloaded", "disarm"), True, True),
+    (guarded.outlast_the_timer, ("created", "reloaded"), True, False),
+    (guarded.kill_at_random, tuple(f"time{number}" for number in range(6)), False, False),
+]
+
+
+def _points() -> list[Point]:
+    """Return every accident, spread over the hosts so that each has about the same number."""
+    flat = [(what, place, undone, told) for what, places, undone, told in CASES for place in places]
+    names = itertools.cycle(HOSTS)
+    return [Point(what, place, next(names), undone, told) for what, place, undone, told in flat]
+
+
+POINTS = _points()
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[str]]]:
+    """Make all accidents, on several hosts at once, one after another on each."""
+    folder = tmp_path_factory.mktemp("guard")
+    with lab_copies(folder / "hosts", "panshi-lab-guard", "203.0.113.128/27", HOSTS) as copies:
+        targets = guarded.targets(copies, folder / "records")
+        results: dict[str, Future[str]] = {point.name: Future() for point in POINTS}
+        with ThreadPoolExecutor(len(targets)) as pool:
+            list(pool.map(lambda target: _suffer(target, results), targets.values()))
+        yield results
+
+
+def _suffer(target: Target, results: dict[str, Future[str]]) -> None:
+    mine = [point for point in POINTS if point.host == target.host]
+    try:
+        guarded.rehearse(target)
+    except Exception as error:  # noqa: BLE001 - each of this host's tests is to say why it could not be made
+        for point in mine:
+            results[point.name].set_exception(error)
+        return
+    for point in mine:
+        try:
+            results[point.name].set_result(guarded.strike(target, point))
+        except Exception as error:  # noqa: BLE001 - the next accident is to be tried all the same
+            results[point.name].set_exception(error)
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
+def test_real_an_operator_can_log_in_and_the_host_is_as_before(point: Point, outcomes: dict[str, Future[str]]) -> None:
+    assert outcomes[point.name].result() == ""
+
+
+def test_real_number_of_points_tried(outcomes: dict[str, Future[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    good = [name for name, outcome in outcomes.items() if not outcome.exception() and outcome.result() == ""]
+    with capsys.disabled():
+        print(f"\nguard: {len(outcomes)} points tried on {len(HOSTS)} hosts, {len(good)} with everything as before")
+    assert len(outcomes) == len(POINTS)
