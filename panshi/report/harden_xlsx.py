@@ -25,12 +25,9 @@ from panshi.report.harden import (
     titles,
 )
 from panshi.report.model import BUCKETS, RESULT_ZH
-from panshi.report.sheet import A3, Table, new_book, packed
+from panshi.report.sheet import A3, SIGNATURE, Table, new_book, packed
 from panshi.report.text import LEVEL_ZH, beijing, names
 from panshi.verdict import STATUS_ZH
-
-# Signed by hand, on paper or in the file.
-SIGNATURE = (("审核人", 12), ("签字", 12), ("日期", 12))
 
 
 def render(report: Hardening) -> bytes:

@@ -20,6 +20,8 @@ from panshi.verdict import Status
 # The limit of one cell in the file format.
 CELL_LIMIT = 32_767
 A4, A3 = 9, 8
+# Columns that are signed by hand, on paper or in the file.
+SIGNATURE = (("审核人", 12), ("签字", 12), ("日期", 12))
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # Points: a line of 9-point text (1.1 characters per unit of column width), and the highest row the format allows.
 _LINE_HEIGHT, _MAX_HEIGHT = 13.0, 409.0

@@ -13,8 +13,7 @@ from panshi.errors import PanshiError
 from panshi.facts import accounts, filesystem, packages, sockets, sudo, systemd
 from panshi.facts.model import FactMissing, Facts
 from panshi.record import HostRow, Run
-from panshi.report.harden_xlsx import SIGNATURE
-from panshi.report.sheet import A3, Table, new_book, packed
+from panshi.report.sheet import A3, SIGNATURE, Table, new_book, packed
 from panshi.report.text import LEVEL_ZH, beijing
 
 KIND_ZH = {"root": "超级用户", "human": "普通账户", "system": "系统账户"}
