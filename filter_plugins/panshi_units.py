@@ -11,12 +11,10 @@ _AT_BOOT = frozenset({"enabled", "enabled-runtime", "generated"})
 _NEEDING = ("RequiredBy", "BoundBy", "RequisiteOf")
 
 
-def stop_steps(
+def surplus(
     units: Mapping[str, Mapping[str, Any]], groups: Iterable[Mapping[str, Any]], approved: Iterable[str]
-) -> list[dict[str, Any]]:
-    """Return one step per unit that runs or comes up at boot and that a group names.
-
-    Sockets, paths and timers come first: they would start their service again.
+) -> dict[str, dict[str, Any]]:
+    """Return the units that run or come up at boot and that a group names: ``title`` and ``checks`` by name.
 
     Args:
         units: ``panshi_host.units``.
@@ -24,29 +22,40 @@ def stop_steps(
         approved: globs of units that stay.
     """
     allowed = list(approved)
-    steps: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for group in groups:
         for name in sorted(units):
-            if not _live(units[name]) or _any(name, allowed) or not _any(name, group["units"]):
-                continue
-            unit = {"name": name, "enabled": False, "masked": True, "state": "stopped"}
-            step = steps.setdefault(name, {"title": f"停用{group['title']}：{name}", "checks": [], "unit": unit})
-            step["checks"] = [*dict.fromkeys([*step["checks"], *group["checks"]])]
-    return sorted(steps.values(), key=lambda step: (step["unit"]["name"].endswith(".service"), step["unit"]["name"]))
+            if _live(units[name]) and not _any(name, allowed) and _any(name, group["units"]):
+                entry = found.setdefault(name, {"title": group["title"], "checks": []})
+                entry["checks"] = [*dict.fromkeys([*entry["checks"], *group["checks"]])]
+    return {name: found[name] for name in sorted(found)}
 
 
-def maskable(steps: Iterable[Mapping[str, Any]], shown: str) -> list[dict[str, Any]]:
-    """Return the steps, without the mask for units whose own file is where the mask would have to be.
+def stop_steps(found: Mapping[str, Mapping[str, Any]], shown: str, left: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the steps that stop units and keep them from coming back.
+
+    Services stop before the sockets that could start them again, and only then everything is masked (and stopped, if a
+    peer was faster): an undo goes backwards, and systemd starts no socket whose service is masked or runs already.
 
     Args:
-        steps: of :func:`stop_steps`.
-        shown: as for :func:`dependents`, with ``FragmentPath``.
+        found: of :func:`surplus`.
+        shown: as for :func:`dependents`, with ``FragmentPath``. A unit whose own file is where the mask would have to
+            be is disabled only.
+        left: names that stay as they are.
     """
+    kept = {name: entry for name, entry in found.items() if name not in set(left)}
     own = {rows["Id"] for rows in _blocks(shown) if rows.get("FragmentPath", "").startswith("/etc/systemd/system/")}
-    return [
-        {**step, "unit": {k: v for k, v in step["unit"].items() if k != "masked" or step["unit"]["name"] not in own}}
-        for step in steps
-    ]
+    order = sorted(kept, key=lambda name: not name.endswith(".service"))
+    steps = [_step(f"停止{kept[name]['title']}", name, kept[name], {}) for name in order]
+    for name in kept:
+        off = {"enabled": False} if name in own else {"masked": True}
+        steps.append(_step(f"停用{kept[name]['title']}", name, kept[name], off))
+    return steps
+
+
+def _step(title: str, name: str, entry: Mapping[str, Any], unit: Mapping[str, Any]) -> dict[str, Any]:
+    unit = {"name": name, "state": "stopped", **unit}
+    return {"title": f"{title}：{name}", "checks": entry["checks"], "unit": unit}
 
 
 def dependents(shown: str, units: Mapping[str, Mapping[str, Any]], stopped: Iterable[str]) -> dict[str, list[str]]:
@@ -86,4 +95,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return them by name."""
-        return {"stop_steps": stop_steps, "maskable": maskable, "dependents": dependents}
+        return {"surplus": surplus, "stop_steps": stop_steps, "dependents": dependents}

@@ -104,20 +104,29 @@ GROUPS = [
 ]
 
 
-def test_parsed_units_that_live_are_stopped_sockets_first() -> None:
-    """A masked or idle unit needs nothing, an approved one stays, a doubly named one is stopped once."""
-    steps = units.stop_steps(UNITS, GROUPS, ["nfs-*"])
-    assert [step["unit"]["name"] for step in steps] == ["cups.socket", "telnet.socket", "cups.service"]
-    assert steps[1]["checks"] == ["linux-telnet-absent", "linux-unneeded-services"]
-    assert steps[0]["unit"] == {"name": "cups.socket", "enabled": False, "masked": True, "state": "stopped"}
+def test_parsed_units_that_live_are_surplus() -> None:
+    """A masked or idle unit needs nothing, an approved one stays, a doubly named one has the checks of both groups."""
+    found = units.surplus(UNITS, GROUPS, ["nfs-*"])
+    assert list(found) == ["cups.service", "cups.socket", "telnet.socket"]
+    assert found["telnet.socket"] == {
+        "title": "明文管理",
+        "checks": ["linux-telnet-absent", "linux-unneeded-services"],
+    }
 
 
-def test_parsed_units_of_the_administrator_are_not_masked() -> None:
-    """Their own file is where the mask would have to be; disabled and stopped they do not come back by themselves."""
-    steps = units.stop_steps(UNITS, GROUPS, ["nfs-*"])
-    shown = "Id=cups.socket\nFragmentPath=/etc/systemd/system/cups.socket\n\nId=cups.service\nFragmentPath=/lib/x\n"
-    masked = {step["unit"]["name"]: "masked" in step["unit"] for step in units.maskable(steps, shown)}
-    assert masked == {"cups.socket": False, "telnet.socket": True, "cups.service": True}
+def test_parsed_steps_stop_services_then_sockets_and_mask_last() -> None:
+    """Backwards, as an undo goes, the socket starts before its service, and both are unmasked before."""
+    found = units.surplus(UNITS, GROUPS, ["nfs-*"])
+    shown = "Id=telnet.socket\nFragmentPath=/etc/systemd/system/telnet.socket\n\nId=cups.socket\nFragmentPath=/lib/x\n"
+    assert [step["unit"] for step in units.stop_steps(found, shown, [])] == [
+        {"name": "cups.service", "state": "stopped"},
+        {"name": "cups.socket", "state": "stopped"},
+        {"name": "telnet.socket", "state": "stopped"},
+        {"name": "cups.service", "state": "stopped", "masked": True},
+        {"name": "cups.socket", "state": "stopped", "masked": True},
+        {"name": "telnet.socket", "state": "stopped", "enabled": False},
+    ]
+    assert not units.stop_steps(found, shown, list(found))
 
 
 def test_parsed_running_dependents_are_named() -> None:
