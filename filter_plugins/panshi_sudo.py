@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from panshi.checks.linux.privileges import sudo_restricted
@@ -13,17 +13,14 @@ from panshi.harden import estate
 from panshi.verdict import Status
 
 
-def undeclared_root(
-    listing: str, hostname: str, full: Sequence[str], nopasswd: Sequence[str], programs: Sequence[str]
-) -> str:
+def undeclared_root(listing: str, hostname: str, declared: Mapping[str, Any]) -> str:
     """Return in Chinese the grants that amount to root and that the estate has not declared; "" when there is none.
 
     Args:
         listing: ``grep -r "" /etc/sudoers /etc/sudoers.d``, ``path:line`` each.
         hostname: of the host, for rules that name hosts.
-        full: who may become root with a password.
-        nopasswd: who may become root without one.
-        programs: what is as good as root.
+        declared: the catalogue's parameters ``sudo_full_subjects``, ``sudo_nopasswd_subjects`` and
+            ``sudo_root_equivalents`` as they hold for the host.
     """
     texts: dict[str, list[str]] = defaultdict(list)
     for row in listing.splitlines():
@@ -31,8 +28,7 @@ def undeclared_root(
         texts[path].append(line)
     items = {f"file:{path}": {"cmd": f"cat {path}", "out": "\n".join(lines)} for path, lines in texts.items()}
     facts = Facts({"hostname": hostname, "items": items, "globs": ["/etc/sudoers"]})
-    values = {"sudo_full_subjects": full, "sudo_nopasswd_subjects": nopasswd, "sudo_root_equivalents": programs}
-    verdict = sudo_restricted(facts, Params(estate.catalogue().parameters(3), values))
+    verdict = sudo_restricted(facts, Params(estate.catalogue().parameters(), declared))
     return verdict.reason if verdict.status is Status.FAIL else ""
 
 

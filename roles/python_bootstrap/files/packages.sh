@@ -15,9 +15,13 @@ else
     echo "没有 apt-get、dnf、yum，请改用 python_bootstrap_archive" >&2
     exit 3
 fi
+trap 'rm -f "$state/before"' EXIT
 installed >"$state/before"
-add >"$state/log" 2>&1 </dev/null || { tail -n 5 "$state/log" >&2; exit 4; }
+if ! add >"$state/log" 2>&1 </dev/null; then
+    tail -n 5 "$state/log"
+    echo "软件源装不上 python3：请先修好软件源，或改用 python_bootstrap_archive"
+    exit 4
+fi
 installed | LC_ALL=C comm -13 "$state/before" - >"$state/packages"
 date -u +%Y-%m-%dT%H:%M:%SZ >"$state/at"
-rm -f "$state/before"
 echo installed
