@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -143,12 +144,12 @@ def file_of(path: Path, kind: str, out: Path | None, what: str = "") -> Path:
 
 def _fitting(paths: Iterable[Path], run: Run, *, before: bool) -> Path:
     wanted = {(plan.host, plan.check) for plan in run.plans}
+    moment = re.sub("[-:]", "", run.begin_time)  # a run id begins with the time in this form
     for path in paths:
-        if verify_run(path):
+        if (path.name[: len(moment)] <= moment) is not before or verify_run(path):
             continue
         audit = read_run(path)
-        fits = audit.begin.level == run.begin.level and wanted <= {(row.host, row.check) for row in audit.verdicts}
-        if fits and (audit.begin_time <= run.begin_time) is before:
+        if audit.begin.level == run.begin.level and wanted <= {(row.host, row.check) for row in audit.verdicts}:
             return path
     raise PanshiError(
         "PS-E4010",
