@@ -5,7 +5,9 @@ The lab itself makes them, from its own images, under another name, on another n
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from panshi.lab.state import State
+from panshi.lab.state import State, default_directory
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / "inventories" / "lab"
@@ -24,11 +26,19 @@ LAB = ROOT / "inventories" / "lab"
 
 @dataclass(frozen=True)
 class Copies:
-    """Running copies. ``folder`` is an inventory of them; ``lab`` is the prefix of the containers' names."""
+    """Running copies.
+
+    Args:
+        lab: name of the network, and prefix of the containers' names.
+        folder: an inventory of the copies.
+        addresses: by host name.
+        machines: names of those that are virtual machines.
+    """
 
     lab: str
     folder: Path
     addresses: Mapping[str, str]
+    machines: frozenset[str] = frozenset()
 
     @property
     def state(self) -> State:
@@ -45,7 +55,12 @@ class Copies:
         return done.stdout
 
     def sh(self, host: str, script: str, check: bool = True) -> str:
-        """Run a script as root inside, by podman: the console, which no lock-out closes."""
+        """Run a script as root: in a container by podman, the console that no lock-out closes; else as rescue."""
+        if host in self.machines:
+            done = self.ssh(host, f"sudo -n sh -c {shlex.quote(script)}", user="rescue", seconds=300)
+            if check and done.returncode:
+                raise RuntimeError(f"{host}: {done.stderr.strip()}")
+            return done.stdout
         return self.podman("exec", f"{self.lab}-{host}", "sh", "-c", script, check=check)
 
     def ssh(self, host: str, command: str, user: str = "ops", seconds: float = 20) -> subprocess.CompletedProcess[str]:
@@ -62,6 +77,12 @@ class Copies:
         pid = self.podman("inspect", "--format", "{{.State.Pid}}", f"{self.lab}-{host}").strip()
         subprocess.run(["nsenter", "--target", pid, "--net", *argv], check=True, capture_output=True, timeout=30)
 
+    @property
+    def gateway(self) -> str:
+        """The address that this machine has in the copies' network."""
+        lab = yaml.safe_load((self.folder / "lab.yml").read_text(encoding="utf-8"))
+        return str(ipaddress.IPv4Network(lab["subnet"])[1])
+
     def variables(self, **variables: Any) -> None:
         """Set variables of all copies."""
         path = self.folder / "group_vars" / "all" / "test.yml"
@@ -77,7 +98,7 @@ def lab_copies(folder: Path, lab: str, subnet: str, hosts: Mapping[str, str]) ->
         folder: for the inventory, keys and state; made here.
         lab: name of the network and prefix of the containers, beginning with ``panshi-lab-``.
         subnet: a documentation range of its own, for at most 20 hosts.
-        hosts: name of the lab's container host that each copy, by name, is made from.
+        hosts: name of the lab's host that each copy, by name, is made from.
     """
     folder.mkdir(parents=True)
     original = yaml.safe_load((LAB / "lab.yml").read_text(encoding="utf-8"))
@@ -87,7 +108,10 @@ def lab_copies(folder: Path, lab: str, subnet: str, hosts: Mapping[str, str]) ->
     document = {"name": lab, "subnet": subnet, "images": original["images"], "hosts": described}
     description = folder / "lab.yml"
     description.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
-    copies = Copies(lab, folder, addresses)
+    machines = frozenset(name for name, of in hosts.items() if original["hosts"][of]["kind"] == "vm")
+    copies = Copies(lab, folder, addresses, machines)
+    if machines:
+        _lend_disks(copies.state)
     try:
         _panshi_lab(copies, "up")
         yield copies
@@ -95,9 +119,16 @@ def lab_copies(folder: Path, lab: str, subnet: str, hosts: Mapping[str, str]) ->
         _panshi_lab(copies, "down")
 
 
+def _lend_disks(state: State) -> None:
+    """Give a new lab the disk images that the lab has built, so that it need not build them again."""
+    state.prepare()
+    for image in State(default_directory()).images.iterdir():
+        subprocess.run(["cp", "--recursive", "--sparse=always", str(image), str(state.images)], check=True)
+
+
 def _panshi_lab(copies: Copies, action: str) -> None:
     command = [sys.executable, "-m", "panshi.lab", action, "--file", str(copies.folder / "lab.yml")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PANSHI_LAB_DIR": str(copies.state.root)}
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=600)
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)

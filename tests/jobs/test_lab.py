@@ -9,9 +9,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
+import time
+import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +25,7 @@ import yaml
 
 from panshi.lab import machine
 from panshi.lab.description import Lab, load
+from panshi.lab.image import disk_directory
 from panshi.lab.state import State, default_directory
 
 pytestmark = pytest.mark.lab
@@ -28,6 +35,7 @@ DESCRIPTION = REPOSITORY / "inventories" / "lab" / "lab.yml"
 LAB = load(DESCRIPTION)
 STATE = State(default_directory())
 HOSTS = [host.name for host in LAB.hosts]
+HUB = next(str(host.address) for host in LAB.hosts if "hub" in host.groups)
 
 
 def run(*argv: str, env: dict[str, str] | None = None, timeout: float = 590) -> subprocess.CompletedProcess[str]:
@@ -44,6 +52,11 @@ def panshi_lab(*arguments: str, env: dict[str, str] | None = None) -> subprocess
 def ssh(state: State, host: str, command: str) -> subprocess.CompletedProcess[str]:
     """Run a command on a host by plain ssh."""
     return run("ssh", "-F", str(state.ssh_config), "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", host, command)
+
+
+def as_rescue(state: State, host: str, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command on a host by the second way in."""
+    return run("ssh", "-F", str(state.ssh_config), "-o", "BatchMode=yes", "-l", "rescue", host, command)
 
 
 def remote(host: str, command: str) -> str:
@@ -69,6 +82,11 @@ def test_real_host_has_booted_without_a_failed_unit(host: str) -> None:
 @pytest.mark.parametrize("host", HOSTS)
 def test_real_ops_becomes_root_without_a_password(host: str) -> None:
     assert remote(host, "id -un; sudo -n id -un").split() == ["ops", "root"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_real_rescue_is_a_second_way_in(host: str) -> None:
+    assert as_rescue(STATE, host, "id -un; sudo -n id -un").stdout.split() == ["rescue", "root"]
 
 
 def test_real_identities_differ() -> None:
@@ -124,6 +142,53 @@ def test_real_vm12_has_its_own_kernel_and_reaches_the_containers() -> None:
     assert remote("vm12", f"timeout 10 bash -c 'head -c 7 </dev/tcp/{deb12.address}/22'") == "SSH-2.0"
 
 
+def test_real_vm12_has_apparmor_in_its_kernel_and_grub_in_its_disk() -> None:
+    assert remote("vm12", "cat /sys/module/apparmor/parameters/enabled") == "Y"
+    assert "BOOT_IMAGE=/boot/vmlinuz-" in remote("vm12", "cat /proc/cmdline")
+
+
+def test_real_hub_serves_time_to_its_network() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(10)
+        client.sendto(bytes([0b00_100_011]) + bytes(47), (HUB, 123))  # RFC 5905: version 4, mode 3 (client)
+        answer = client.recv(512)
+    leap, mode, stratum = answer[0] >> 6, answer[0] & 7, answer[1]
+    assert (leap, mode, stratum) == (0, 4, 8)
+
+
+def test_real_hub_keeps_what_is_sent_to_it_over_tls() -> None:
+    told = f"lab test {uuid.uuid4()}"
+    message = f"<13>1 2026-11-21T00:00:00Z web1.lab.example test - - - {told}".encode()
+    trust = ssl.create_default_context(cafile=str(STATE.log_authority))
+    with (
+        socket.create_connection((HUB, 6514), timeout=10) as plain,
+        trust.wrap_socket(plain, server_hostname="log.lab.example") as secure,
+    ):
+        secure.sendall(b"%d %s" % (len(message), message))
+    remote(
+        "hub12", f"for n in $(seq 50); do sudo grep -rqs {told[-36:]} /var/log/remote && exit; sleep 0.1; done; exit 1"
+    )
+    assert told in remote("hub12", "sudo cat /var/log/remote/web1.lab.example.log")
+
+
+def test_real_hub_has_fresh_signatures_and_the_packages_of_every_suite() -> None:
+    def read(path: str) -> bytes:
+        with urllib.request.urlopen(f"http://{HUB}/{path}", timeout=60) as answer:
+            return bytes(answer.read(512))
+
+    head = read("clamav/daily.cud").decode("ascii", "replace").split(":")
+    built = datetime.strptime(head[1], "%d %b %Y %H-%M %z")
+    assert (head[0], datetime.now(UTC) - built < timedelta(days=2)) == ("ClamAV-VDB", True)
+    for suite in {host.image.suite for host in LAB.hosts}:
+        assert read(f"debian/dists/{suite}/InRelease").startswith(b"-----BEGIN PGP SIGNED MESSAGE-----")
+
+
+def test_real_containers_and_the_vm_reach_the_hub() -> None:
+    for host in ("deb12", "vm12"):
+        for port in (80, 6514):
+            remote(host, f"timeout 10 bash -c 'exec 3<>/dev/tcp/{HUB}/{port}'")
+
+
 def test_emulated_kylin_says_that_it_is_emulated() -> None:
     assert 'VARIANT_ID="emulated"' in remote("kylin10", "cat /etc/os-release")
     assert "仿真" in remote("kylin10", "cat /etc/motd")
@@ -139,6 +204,30 @@ def test_emulated_kylin_has_one_security_update_pending_and_one_installed() -> N
     installed = remote("kylin10", "sudo dnf -C -q updateinfo list --security --installed")
     assert ("PANSHI-EMU-SA-0001" in pending, "PANSHI-EMU-SA-0002" in pending) == (True, False)
     assert ("PANSHI-EMU-SA-0001" in installed, "PANSHI-EMU-SA-0002" in installed) == (False, True)
+
+
+def test_emulated_kylin_offers_the_programs_that_hardening_installs() -> None:
+    wanted = [
+        "nftables",
+        "chrony",
+        "aide",
+        "fail2ban",
+        "clamav",
+        "clamav-update",
+        "clamd",
+        "node_exporter",
+        "rsyslog-gnutls",
+        "cracklib-dicts",
+        "libpwquality",
+        "rsyslog",
+        "audit",
+        "sudo",
+        "cronie",
+        "logrotate",
+        "openssh-server",
+    ]
+    offered = remote("kylin10", "sudo dnf -C -q repoquery --queryformat '%{name}'").split()
+    assert set(wanted) - set(offered) == set()
 
 
 class Beside:
@@ -210,10 +299,64 @@ def test_real_host_keys_survive_nothing_but_a_new_host(beside: Beside) -> None:
     assert beside.state.known_hosts.read_text(encoding="utf-8") != first
 
 
-def test_real_killed_vm_comes_back_with_its_files_and_leaves_nothing_behind(beside: Beside) -> None:
+def test_real_fresh_brings_a_running_host_back_to_its_installation_state(beside: Beside) -> None:
+    beside.up("--only", "t1")
+    assert beside.ssh("t1", "sudo rm /usr/bin/find; touch kept").returncode == 0
+    assert "本次创建或启动 1 台" in beside.up("--fresh", "--only", "t1")
+    assert beside.ssh("t1", "ls kept; ls /usr/bin/find").stdout == "/usr/bin/find\n"
+
+
+def test_real_container_has_its_own_network_settings_from_its_start_on(beside: Beside) -> None:
+    own = Path("/proc/sys/net/ipv4/conf/all/log_martians")
+    before = own.read_text(encoding="ascii")
+    beside.up("--only", "t1")
+    set_at_boot = "echo net.ipv4.conf.all.log_martians=1 | sudo tee /etc/sysctl.d/90-test.conf"
+    assert beside.ssh("t1", f"{set_at_boot}; sudo sysctl -w net.ipv4.conf.all.secure_redirects=0").returncode == 0
+    assert beside.ssh("t1", "sudo sysctl -w kernel.panic=1").returncode != 0
+    assert run("podman", "stop", "--time", "20", "panshi-lab-jobs-t1").returncode == 0
+    beside.up("--only", "t1")
+    assert beside.ssh("t1", f"cat {own}").stdout == "1\n"
+    assert own.read_text(encoding="ascii") == before
+
+
+def test_emulated_kylin_installs_programs_that_run(beside: Beside) -> None:
+    beside.up("--only", "t2")
+    told = beside.ssh("t2", "sudo dnf -C -q -y install nftables chrony cracklib-dicts && sudo nft list ruleset")
+    assert told.returncode == 0, told.stderr
+    assert beside.ssh("t2", "sudo chronyd -p -f /etc/chrony.conf").stdout.startswith("driftfile")
+    assert "dictionary" in beside.ssh("t2", "echo password1 | cracklib-check").stdout
+    assert "Nothing to do" in beside.ssh("t2", "sudo dnf -C -y install nftables rsyslog").stdout
+
+
+@pytest.fixture
+def vm_image(beside: Beside) -> None:
+    """Spare the second lab the making of the virtual machine's image."""
     beside.state.prepare()
-    for image in STATE.images.glob("vm12-*"):
-        run("cp", "--recursive", "--sparse=always", str(image), str(beside.state.images))
+    (made,) = {disk_directory(STATE, host.image) for host in LAB.hosts if host.kind == "vm"}
+    assert run("cp", "--recursive", "--sparse=always", str(made), str(beside.state.images)).returncode == 0
+
+
+@pytest.mark.usefixtures("vm_image")
+def test_real_vm_boots_with_the_command_line_that_its_own_update_grub_made(beside: Beside) -> None:
+    beside.up("--only", "t3")
+    made = beside.ssh("t3", "sudo cat /boot/grub/grub.cfg").stdout
+    assert beside.ssh("t3", "sudo update-grub").returncode == 0
+    assert beside.ssh("t3", "sudo cat /boot/grub/grub.cfg").stdout == made
+    change = "sudo sed -i '/^GRUB_CMDLINE_LINUX=/s/\"$/ panshi.test=1\"/' /etc/default/grub && sudo update-grub"
+    assert beside.ssh("t3", change).returncode == 0
+    boot = beside.ssh("t3", "cat /proc/sys/kernel/random/boot_id; sudo systemctl reboot").stdout.strip()
+    for _ in range(120):
+        told = beside.ssh("t3", "cat /proc/sys/kernel/random/boot_id /proc/cmdline").stdout
+        if told and boot not in told:
+            break
+        time.sleep(1)
+    assert "panshi.test=1" in told
+    beside.up("--fresh", "--only", "t3")
+    assert "panshi.test=1" not in beside.ssh("t3", "cat /proc/cmdline").stdout
+
+
+@pytest.mark.usefixtures("vm_image")
+def test_real_killed_vm_comes_back_with_its_files_and_leaves_nothing_behind(beside: Beside) -> None:
     beside.up("--only", "t3")
     assert beside.ssh("t3", "touch kept; sync").returncode == 0
     pid = json.loads((beside.state.host("t3") / "process").read_text(encoding="ascii"))["pid"]

@@ -1,0 +1,104 @@
+"""rollback.yml takes a whole hardening back, as a recorded run, and never takes back what somebody changed since."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from harden_run import CONTAINERS, Done, DryRun, Hardened, Operator
+
+pytestmark = pytest.mark.lab
+# What the system's own tools write whenever they run, and which process runs; nothing of it is a setting.
+_NO_SETTING = re.compile(
+    r"/etc/((passwd|shadow|group|gshadow|subuid|subgid)-|ld\.so\.cache|\.pwd\.lock)|/var/lib/panshi|^active "
+)
+
+
+def settings(lines: Iterable[str]) -> set[str]:
+    return {line for line in lines if not _NO_SETTING.search(line)}
+
+
+def difference(operator: Operator, wanted: dict[str, set[str]]) -> dict[str, list[str]]:
+    """Return per host what is not as wanted, a few lines of it."""
+    found = {host: settings(wanted[host]) ^ settings(operator.state(host)) for host in wanted}
+    return {host: sorted(lines)[:20] for host, lines in found.items() if lines}
+
+
+@pytest.fixture(scope="module")
+def hard(operator: Operator, hardened: Hardened) -> dict[str, set[str]]:
+    assert hardened.first.status == 0
+    return {host: operator.state(host) for host in CONTAINERS}
+
+
+@pytest.fixture(scope="module")
+def run(hardened: Hardened) -> str:
+    (record,) = hardened.first.runs("harden")
+    return record.begin.run
+
+
+@pytest.fixture(scope="module")
+def refused(operator: Operator, hard: dict[str, set[str]], run: str) -> Done:
+    operator.copies.sh("deb12", "cp -p /etc/ssh/sshd_config /root/kept; echo '# by hand' >>/etc/ssh/sshd_config")
+    try:
+        return operator.play("rollback.yml", limit=["deb12"], run=run)
+    finally:
+        operator.copies.sh("deb12", "cp -p /root/kept /etc/ssh/sshd_config; rm /root/kept")
+
+
+@pytest.fixture(scope="module")
+def undone(operator: Operator, refused: Done, run: str) -> Done:
+    return operator.play("rollback.yml", limit=CONTAINERS, rollback_batches=["100%"], run=run)
+
+
+def test_real_rollback_refuses_where_somebody_changed_something_since(
+    operator: Operator, refused: Done, hard: dict[str, set[str]]
+) -> None:
+    assert refused.status != 0
+    assert "PS-E5006" in refused.out and "/etc/ssh/sshd_config" in refused.out
+    assert difference(operator, {"deb12": hard["deb12"]}) == {}
+
+
+def test_real_rollback_in_check_mode_shows_the_difference_and_changes_nothing(
+    operator: Operator, refused: Done, hard: dict[str, set[str]], run: str
+) -> None:
+    done = operator.play("rollback.yml", "--check", "--diff", limit=CONTAINERS, rollback_batches=["100%"], run=run)
+    assert done.status == 0, done.out[-3000:]
+    assert "/etc/ssh/sshd_config" in done.out
+    assert difference(operator, hard) == {}
+
+
+def test_real_rollback_brings_every_setting_back(operator: Operator, undone: Done, dry: DryRun) -> None:
+    assert undone.status == 0, undone.out[-3000:]
+    assert difference(operator, dry.before) == {}
+
+
+def test_real_rollback_is_a_recorded_run(undone: Done, hardened: Hardened) -> None:
+    (rollback,) = undone.runs("rollback")
+    (harden,) = hardened.first.runs("harden")
+    taken_back = {(row.host, row.resource) for row in rollback.changes}
+    assert taken_back and taken_back <= {(row.host, row.resource) for row in harden.changes}
+    assert all(totals["changed"] for totals in undone.recap.values())
+
+
+def test_real_operators_log_in_after_rollback(operator: Operator, undone: Done) -> None:
+    assert [host for host in CONTAINERS if operator.copies.ssh(host, "sudo -n id -u").stdout != "0\n"] == []
+
+
+def test_real_rollback_of_the_rollback_hardens_again(
+    operator: Operator, undone: Done, hard: dict[str, set[str]]
+) -> None:
+    (record,) = undone.runs("rollback")
+    again = operator.play("rollback.yml", limit=CONTAINERS, rollback_batches=["100%"], run=record.begin.run)
+    assert again.status == 0, again.out[-3000:]
+    assert difference(operator, hard) == {}
+
+
+def test_real_rollback_of_an_unknown_run_is_refused(operator: Operator) -> None:
+    done = operator.play("rollback.yml", limit=["deb12"], run="20200101T000000Z-000000")
+    assert done.status != 0
+    assert "PS-E500" in done.out
