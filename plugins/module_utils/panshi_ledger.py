@@ -534,7 +534,12 @@ class Journal(object):
         gone = {row["of"] for row in rows if row["kind"] == "settled"}
         for row in rows:
             if row["kind"] == "undone":
-                gone |= {one["seq"] for one in rows if row["start"] <= one["seq"] < row["seq"]}
+                kept = row.get("packages_kept", False)
+                gone |= {
+                    one["seq"]
+                    for one in rows
+                    if row["start"] <= one["seq"] < row["seq"] and not (kept and one.get("packaged"))
+                }
         found = []
         for row in rows:
             if row["kind"] not in ("change", "effect") or row["seq"] < start or row["seq"] in gone:
@@ -644,7 +649,7 @@ def undo(journal, start=0, into=None, skip_packages=False):
         run(["systemctl", "daemon-reload"], timeout=120)
         problems += _effects(rows, into)
     if into is None and rows:
-        journal.write(kind="undone", start=start)
+        journal.write(kind="undone", start=start, packages_kept=skip_packages)
     return {"resources": undone, "problems": problems, "changes": changes}
 
 

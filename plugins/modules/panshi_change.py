@@ -403,20 +403,21 @@ def _journal_packages(run: Run, before: dict, files: dict, lines: dict) -> None:
         old = files.get(path, {"type": "absent"})
         new = ledger.read_state("file:" + path)
         if not ledger.same(old, new):
-            _after_the_fact(run, "file:" + path, old, new)
+            _after_the_fact(run, "file:" + path, old, new, packaged=True)
     for path in ledger.DATABASES:
         for resource, old, new in ledger._line_changes(path, lines[path], ledger.read_lines(path)):
-            _after_the_fact(run, resource, old, new)
+            _after_the_fact(run, resource, old, new, packaged=True)
     after = ledger.packages()
     for name in sorted(set(before) | set(after)):
         if before.get(name) != after.get(name):
             states = {"version": before.get(name)}, {"version": after.get(name)}
-            _after_the_fact(run, "package:" + name, *states)
+            _after_the_fact(run, "package:" + name, *states, packaged=True)
             run.note("package:" + name, *states)
 
 
-def _after_the_fact(run: Run, resource: str, before: dict, after: dict) -> None:
-    seq = run.journal.write(kind="change", resource=resource, before=before, after=after, packaged=True)
+def _after_the_fact(run: Run, resource: str, before: dict, after: dict, packaged: bool = False) -> None:
+    """Journal what a program has done by itself; ``packaged``: it came with packages and stays as long as they do."""
+    seq = run.journal.write(kind="change", resource=resource, before=before, after=after, packaged=packaged)
     run.journal.write(kind="done", of=seq)
 
 
