@@ -542,6 +542,8 @@ class Journal(object):
                 }
         found = []
         for row in rows:
+            if row["kind"] == "packages" and row["seq"] >= start and row["seq"] not in done:
+                found += _interrupted_packages(row)
             if row["kind"] not in ("change", "effect") or row["seq"] < start or row["seq"] in gone:
                 continue
             if row["kind"] == "change":
@@ -552,6 +554,24 @@ class Journal(object):
                     continue
             found.append(row)
         return found
+
+
+def _interrupted_packages(row):
+    """Return the changes of an installation that was killed before it could be journaled: what differs now."""
+    now = packages()
+    names = [name for name in sorted(set(row["packages"]) | set(now)) if row["packages"].get(name) != now.get(name)]
+    return [
+        dict(
+            row,
+            kind="change",
+            resource="package:" + name,
+            before={"version": row["packages"].get(name)},
+            after=None,
+            packaged=True,
+            interrupted=True,
+        )
+        for name in names
+    ]
 
 
 def _line_changes(path, before, after):
