@@ -8,6 +8,7 @@ import grp
 import os
 import platform
 import pwd
+import re
 import stat
 
 from ansible.module_utils import panshi_ledger as ledger
@@ -64,6 +65,7 @@ _PATHS = (
         "/etc/fail2ban",
         "/etc/gdm3",
         "/etc/lightdm",
+        "/etc/logrotate.d/syslog",
         "/etc/localtime",
         "/etc/NetworkManager",
         "/etc/netplan",
@@ -155,6 +157,7 @@ def gather(paths: list[str]) -> dict:
         "nologin": next((p for p in ("/usr/sbin/nologin", "/sbin/nologin") if os.path.exists(p)), "/bin/false"),
         "selinux": os.path.isdir("/sys/fs/selinux/class"),
         "apparmor": _read("/sys/module/apparmor/parameters/enabled").strip() == "Y",
+        "audit_locked": _audit_locked(),
         "sysctl": _sysctl_interfaces(),
         "ssh_algorithms": {kind: _ssh_algorithms(kind) for kind in ("cipher", "mac", "kex", "HostKeyAlgorithms")},
     }
@@ -259,6 +262,11 @@ def _ssh_algorithms(kind: str) -> list[str]:
     """Return what this OpenSSH knows; it refuses to start with a name that it does not know."""
     status, out, _ = ledger.run(["ssh", "-Q", kind], timeout=10)
     return out.split() if status == 0 else []
+
+
+def _audit_locked() -> bool:
+    """Return whether the kernel's audit rules can only be changed by a reboot."""
+    return re.search(r"enabled[ =]2", ledger.run(["auditctl", "-s"], timeout=10)[1]) is not None
 
 
 def _boot() -> dict:
