@@ -107,7 +107,7 @@ def test_host_behind_a_jump_host_is_not_asked_by_ssh_audit() -> None:
 def test_one_asking_is_written_with_every_judge_and_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     systems = {"web1": session.System("debian", "13", "Debian 13"), "web2": "22 端口不通"}
     monkeypatch.setattr(session, "system_of", lambda host: systems[host.name])
-    monkeypatch.setattr(content, "fetch", lambda folder: "")
+    monkeypatch.setattr(content, "fetch", lambda folder: "软件源不通")
     monkeypatch.setattr(content, "cache", lambda: tmp_path / "none")
     monkeypatch.setattr(content, "SYSTEM", tmp_path / "none")
     monkeypatch.setattr(session.lynis, "bundle", lambda: b"")
@@ -122,7 +122,7 @@ def test_one_asking_is_written_with_every_judge_and_host(monkeypatch: pytest.Mon
     assert load(file) == made and made.phase == "after" and len(told) == 6
     figures = {(figure.host, figure.judge): figure for figure in made.figures}
     assert figures["web1", "lynis"].index == 70 and figures["web1", "lynis"].os == "Debian 13"
-    assert figures["web1", "openscap"].why == "ssg-debian 没有 Debian 13 的规则"
+    assert figures["web1", "openscap"].why == "ssg-debian 没有 Debian 13 的规则；软件源不通"
     assert figures["web2", "lynis"].why == "22 端口不通" and figures["web2", "ssh-audit"].judged
     assert [path.name for path in (file.parent / "raw").iterdir()] == ["web1.lynis.gz"]
 

@@ -34,6 +34,7 @@ SSH_AUDIT = """# general
 # key exchange algorithms
 (kex) curve25519-sha256                     -- [info] available since OpenSSH 7.4
 (kex) ecdh-sha2-nistp256                    -- [fail] using weak elliptic curves
+                                            `- [warn] of an old kind
                                             `- [info] available since OpenSSH 5.7
 # host-key algorithms
 (key) rsa-sha2-512 (3072-bit)               -- [info] available since OpenSSH 7.2
@@ -93,7 +94,7 @@ def test_parsed_ssh_audit_fails_an_algorithm_once_with_all_its_reasons() -> None
     figure = ssh_audit.parse(SSH_AUDIT)
     assert (figure.passed, figure.failed) == (2, 3)
     assert figure.complaints == (
-        Complaint("kex:ecdh-sha2-nistp256", "using weak elliptic curves", "fail"),
+        Complaint("kex:ecdh-sha2-nistp256", "using weak elliptic curves；of an old kind", "fail"),
         Complaint(
             "key:ecdsa-sha2-nistp256",
             "using weak random number generator could reveal the key；using weak elliptic curves",
