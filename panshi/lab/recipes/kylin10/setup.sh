@@ -27,8 +27,11 @@ done
 
 # The rpm database and a repository with advisories, both made of empty packages.
 grep -v '^#' "$here/packages.txt" | while read -r name epoch version release state; do
-    provides=
-    [ "$name" != kylin-release ] || provides="Provides: system-release = V10"
+    case $name in
+        bash) provides='Provides: /bin/sh' ;;
+        kylin-release) provides='Provides: system-release = V10' ;;
+        *) provides= ;;
+    esac
     cat >"$root/tmp/stubs/$name.spec" <<SPEC
 Name: $name
 Epoch: $epoch
@@ -46,6 +49,19 @@ SPEC
     [ "$state" = update ] || echo "/$repository/$name-$version-$release.ky10.x86_64.rpm" >>"$root/tmp/stubs/installed"
 done
 chroot "$root" sh -c 'xargs rpm --install --force-debian --nodeps </tmp/stubs/installed'
+"$here/repack.sh" "$root" "$repository"
+# Signed, so that the repository works with gpgcheck=1 too; the key is made here and thrown away.
+# shellcheck disable=SC2016 # for the shell in the image
+chroot "$root" sh -ec '
+    export GNUPGHOME=/tmp/stubs/gnupg
+    install -d -m 0700 "$GNUPGHOME"
+    install -d /etc/pki/rpm-gpg
+    gpg --batch --quiet --passphrase "" --quick-generate-key panshi-emulated rsa2048 sign never
+    gpg --armor --export panshi-emulated >/etc/pki/rpm-gpg/RPM-GPG-KEY-panshi-emulated
+    rpmsign --define "_gpg_name panshi-emulated" --define "__gpg /usr/bin/gpg" --addsign "$1"/*.rpm >/dev/null
+    gpgconf --kill all
+    rpm --import /etc/pki/rpm-gpg/RPM-GPG-KEY-panshi-emulated
+' sh "/$repository"
 cp "$here/updateinfo.xml" "$root/tmp/stubs/updateinfo.xml"
 chroot "$root" createrepo_c --quiet "/$repository"
 chroot "$root" modifyrepo_c /tmp/stubs/updateinfo.xml "/$repository/repodata" >/dev/null
