@@ -106,7 +106,7 @@ class _Run:
                 raise LabError(
                     "PS-E2008",
                     f"主机 {host.name}（{host.address}）在 {seconds} 秒内没有通过 SSH 应答",
-                    f"用 panshi lab down --only {host.name} 删除后再 panshi lab up",
+                    f"用 panshi lab up --fresh --only {host.name} 重做这台主机",
                 )
         except LabError as error:
             self.progress(host.name, "失败")

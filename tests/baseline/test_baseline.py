@@ -1,6 +1,6 @@
 """The level-3 baseline as a test suite: host × control × check, for any Testinfra connection.
 
-    pytest tests/baseline --hosts='ansible://all?ansible_inventory=inventories/lab&force_ansible=True' \\
+    pytest tests/baseline --hosts='ansible://linux?ansible_inventory=inventories/lab&force_ansible=True' \\
         --estate=inventories/lab
     pytest tests/baseline --hosts=ssh://web1.example --sudo -k 8.1.4.1
     pytest tests/baseline --hosts=podman://panshi-lab-deb12

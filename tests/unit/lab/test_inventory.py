@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from panshi.inventory import load_estate
 from panshi.lab.description import Lab, load
 from panshi.lab.inventory import render_inventory, render_ssh_config
 from panshi.lab.seed import ACCOUNTS
@@ -19,6 +20,11 @@ INVENTORY = Path(__file__).parents[3] / "inventories" / "lab"
 def test_the_committed_inventory_is_what_the_description_gives() -> None:
     rendered = render_inventory(load(INVENTORY / "lab.yml"))
     assert (INVENTORY / "hosts.yml").read_text(encoding="utf-8") == rendered
+
+
+def test_the_hub_is_no_target_of_the_jobs() -> None:
+    names = {host.name for host in load(INVENTORY / "lab.yml").hosts}
+    assert names - {host.name for host in load_estate(INVENTORY).hosts} == {"hub12"}
 
 
 def test_groups_follow_from_kind_and_emulation(lab: Lab) -> None:
