@@ -32,7 +32,7 @@ CASES: list[tuple[Callable[[Target, Point], None], tuple[str, ...], bool, bool]]
     (guarded.kill_controller_and_module, ("armed", "sshd", "account", "reloaded"), True, True),
     (guarded.kill_module, ("sshd", "unit"), True, True),
     (guarded.lose_power, ("armed", "command", "reloaded", "disarm"), True, True),
-    (guarded.cut_network, ("armed", "account", "reloaded", "probe1", "disarm"), True, True),
+    (guarded.cut_network, ("armed", "account", "reloaded", "probe1", "disarm"), False, True),
     (guarded.break_sshd, ("sshd", "reloaded", "probe1"), True, False),
     (guarded.break_sshd_and_kill_controller, ("sshd", "reloaded", "disarm"), True, True),
     (guarded.outlast_the_timer, ("created", "reloaded"), True, False),
@@ -51,30 +51,38 @@ POINTS = _points()
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[str]]]:
-    """Make all accidents, on several hosts at once, one after another on each."""
+def outcomes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[str]]]:
+    """Make all accidents that are asked for, on several hosts at once, one after another on each."""
     folder = tmp_path_factory.mktemp("guard")
+    calls = [getattr(item, "callspec", None) for item in request.session.items]
+    asked = [call.params["point"] for call in calls if call and "point" in call.params]
     with lab_copies(folder / "hosts", "panshi-lab-guard", "203.0.113.128/27", HOSTS) as copies:
         targets = guarded.targets(copies, folder / "records")
-        results: dict[str, Future[str]] = {point.name: Future() for point in POINTS}
+        results: dict[str, Future[str]] = {point.name: Future() for point in asked}
         with ThreadPoolExecutor(len(targets)) as pool:
-            list(pool.map(lambda target: _suffer(target, results), targets.values()))
+            list(
+                pool.map(lambda one: _suffer(one, [p for p in asked if p.host == one.host], results), targets.values())
+            )
         yield results
 
 
-def _suffer(target: Target, results: dict[str, Future[str]]) -> None:
-    mine = [point for point in POINTS if point.host == target.host]
+def _suffer(target: Target, points: list[Point], results: dict[str, Future[str]]) -> None:
+    spoiled = "" if not points else _attempt(guarded.rehearse, target)
+    for point in points:
+        if not spoiled:
+            spoiled = _attempt(guarded.strike, target, point)
+            results[point.name].set_result(spoiled)
+        else:
+            results[point.name].set_result(f"not tried, the host is no longer as before:\n{spoiled[:200]}")
+
+
+def _attempt(work: Callable[..., str | None], *arguments: object) -> str:
     try:
-        guarded.rehearse(target)
-    except Exception as error:  # noqa: BLE001 - each of this host's tests is to say why it could not be made
-        for point in mine:
-            results[point.name].set_exception(error)
-        return
-    for point in mine:
-        try:
-            results[point.name].set_result(guarded.strike(target, point))
-        except Exception as error:  # noqa: BLE001 - the next accident is to be tried all the same
-            results[point.name].set_exception(error)
+        return work(*arguments) or ""
+    except Exception as error:  # noqa: BLE001 - what goes wrong in a thread is for the test of that point to tell
+        return f"{type(error).__name__}: {error}"
 
 
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
@@ -83,7 +91,7 @@ def test_real_an_operator_can_log_in_and_the_host_is_as_before(point: Point, out
 
 
 def test_real_number_of_points_tried(outcomes: dict[str, Future[str]], capsys: pytest.CaptureFixture[str]) -> None:
-    good = [name for name, outcome in outcomes.items() if not outcome.exception() and outcome.result() == ""]
+    good = [name for name, outcome in outcomes.items() if outcome.result() == ""]
     with capsys.disabled():
         print(f"\nguard: {len(outcomes)} points tried on {len(HOSTS)} hosts, {len(good)} with everything as before")
-    assert len(outcomes) == len(POINTS)
+    assert outcomes
