@@ -13,7 +13,7 @@ from panshi.facts.address import Sources
 from panshi.facts.nft import parse_nft
 from panshi.facts.packet_filter import Packet, Ruleset
 
-TEMPLATE = Path(__file__).resolve().parents[3] / "roles/os_firewall/templates/firewall.nft.j2"
+TEMPLATES = Path(__file__).resolve().parents[3] / "roles/os_firewall/templates"
 MANAGEMENT = ["198.51.100.1", "2001:db8:1::/64"]
 VARIABLES: dict[str, Any] = {
     "os_firewall_management_sources": MANAGEMENT,
@@ -25,20 +25,20 @@ VARIABLES: dict[str, Any] = {
     ],
     "os_firewall_log": True,
     "__os_firewall_ports": [22],
-    "__os_firewall_denies": True,
-    "__os_firewall_limits": True,
     "__os_firewall_kept": [],
 }
 
 
-def rules(**changed: Any) -> Ruleset:
-    """Return the rendered rules as the audit reads them."""
+def rules(*names: str, **changed: Any) -> Ruleset:
+    """Return the rendered tables, both unless named, as the audit reads them."""
     templar = Templar(loader=DataLoader(), variables=VARIABLES | changed)
     overrides = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
-    text = templar.template(trust_as_template(TEMPLATE.read_text(encoding="utf-8")), overrides=overrides)
+    text = ""
+    for name in names or ("default", "management"):
+        template = (TEMPLATES / f"{name}.nft.j2").read_text(encoding="utf-8")
+        text += templar.template(trust_as_template(template), overrides=overrides)
     assert "flush" not in text.replace("R-1 flush ruleset", ""), "other tables are nobody's to empty"
-    body = text[text.index("table inet panshi {") :]
-    return Ruleset(tuple(parse_nft(body)))
+    return Ruleset(tuple(parse_nft(text)))
 
 
 def sources(
@@ -79,9 +79,9 @@ def test_parsed_rules_keep_what_listens_when_told() -> None:
 
 def test_parsed_rules_do_only_the_half_that_was_opted_in_to() -> None:
     """Limiting SSH leaves the default alone; the default without the limit leaves SSH open."""
-    limited = rules(__os_firewall_denies=False)
+    limited = rules("management")
     assert sources(22, ruleset=limited)[0] == Sources.of(4, MANAGEMENT)
     assert sources(8080, ruleset=limited)[1]
-    denied = rules(__os_firewall_limits=False)
+    denied = rules("default")
     assert sources(22, ruleset=denied)[1]
     assert not sources(8080, ruleset=denied)[0]
