@@ -324,7 +324,7 @@ def test_emulated_kylin_installs_programs_that_run(beside: Beside) -> None:
     told = beside.ssh("t2", "sudo dnf -C -q -y install nftables chrony cracklib-dicts && sudo nft list ruleset")
     assert told.returncode == 0, told.stderr
     assert beside.ssh("t2", "sudo chronyd -p -f /etc/chrony.conf").stdout.startswith("driftfile")
-    assert "dictionary" in beside.ssh("t2", "echo password1 | cracklib-check").stdout
+    assert "dictionary" in beside.ssh("t2", "echo password1 | sudo cracklib-check").stdout
     assert "Nothing to do" in beside.ssh("t2", "sudo dnf -C -y install nftables rsyslog").stdout
 
 
