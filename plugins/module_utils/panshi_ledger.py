@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 """The ledger of changes on a host, and the one undo that guard, failed tasks and rollback share.
 
-Travels to targets: one file, standard library only, Python 3.6 and later. Installed as
-``/var/lib/panshi/panshi_ledger.py``, it needs no controller, network or Ansible to take a change back.
+Travels to targets: ONE file, standard library only, Python 3.6 and later. Installed as
+``/var/lib/panshi/panshi_ledger.py`` it takes changes back without controller, network or Ansible.
 
 A resource is a text such as ``file:/etc/issue``; its state is a small JSON object. A change brings a resource from one
-state to another and is journaled, on disk, before it is made; an undo brings it back.
+state to another and is journaled, on disk, before it is made. An undo brings it back, and is journaled the same way, so
+that an undo can be undone.
 """
 
+import contextlib
 import errno
 import fcntl
 import glob
@@ -16,167 +18,326 @@ import hashlib
 import json
 import os
 import pwd
+import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
-ROOT = "/var/lib/panshi"
-DATABASES = ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/subuid", "/etc/subgid")
-SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# A file of a package's own configuration is far smaller; what is larger is not kept when packages are installed.
-_MOST_BYTES = 1024 * 1024
-_COMMAND_SECONDS = 600
+BASE = "/var/lib/panshi"
+ETC = "/etc"
+DATABASES = ("passwd", "shadow", "group", "gshadow", "subuid", "subgid")
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
+TIMER, SERVICE = "panshi-guard.timer", "panshi-guard.service"
+UNITS = "/etc/systemd/system"
+# Room that must be left for the journal, the undo and everybody else.
+SPARE_BYTES = 16 << 20
+# What is larger is no configuration; its content is not kept.
+LARGEST = 64 << 20
+_SNAPSHOT_LARGEST = 1 << 20
 _LOCK_SECONDS = 30
-_TIMER = "panshi-guard.timer"
-_SERVICE = "panshi-guard.service"
-_UNIT_FOLDER = "/etc/systemd/system"
+_RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
+# Caches that tools rewrite by themselves: brought back where nobody has touched them since, never a conflict.
+_SOFT = re.compile(r"^/etc/((passwd|shadow|group|gshadow|subuid|subgid)-|ld\.so\.cache|\.pwd\.lock|mtab)$")
+
+State = Dict[str, Any]
+ABSENT = {"type": "absent"}  # type: State
 
 
 class LedgerError(Exception):
     """A failure with a code of docs/errors and one Chinese line."""
 
-    def __init__(self, code, message):
-        super(LedgerError, self).__init__(message)
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
         self.code = code
 
-
-def run(argv, timeout=_COMMAND_SECONDS, stdin=None):
-    """Run a program with a safe environment; return (exit status, output, errors). 127: not there, 124: out of time."""
-    environment = dict(os.environ, PATH=SAFE_PATH, LC_ALL="C", LANGUAGE="C", DEBIAN_FRONTEND="noninteractive")
-    try:
-        child = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            cwd="/",
-        )
-    except OSError as error:
-        return 127 if error.errno in (errno.ENOENT, errno.ENOTDIR) else 126, "", str(error)
-    try:
-        out, err = child.communicate(stdin, timeout=timeout)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.communicate()
-        return 124, "", "out of time"
-    return child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+    def __str__(self) -> str:
+        """Return the one line that a user sees."""
+        return "[%s] %s" % (self.code, " ".join(str(self.args[0]).split("\n")))
 
 
-# ---- states
+class Kept(Exception):
+    """Something is left as it is on purpose, and is reported."""
 
 
-def read_state(resource, keep=None):
+def tool(argv: List[str], timeout: float = 120, env: Optional[Dict[str, str]] = None) -> Tuple[int, str, str]:
+    """Run a program with a safe environment; return (exit status, output, errors). 127: not there, 124: out of time.
+
+    The output goes to files, so that a daemon that a program leaves behind cannot hold a pipe open.
+    """
+    environment = dict(os.environ, PATH=PATH, LC_ALL="C", LANGUAGE="C", DEBIAN_FRONTEND="noninteractive")
+    environment.update(env or {})
+    environment.setdefault("HOME", "/root")
+    with tempfile.TemporaryFile(dir=_scratch()) as out, tempfile.TemporaryFile(dir=_scratch()) as err:
+        try:
+            program = shutil.which(argv[0], path=PATH) or argv[0]
+            child = subprocess.Popen(
+                [program] + argv[1:],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=environment,
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
+            return (127 if missing else 126), "", "%s: %s" % (argv[0], error.strerror)
+        try:
+            status = child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            status = 124
+            err.write(b"\nout of time\n")
+        texts = []
+        for stream in (out, err):
+            stream.seek(0)
+            texts.append(stream.read().decode("utf-8", "replace"))
+    return status, texts[0], texts[1]
+
+
+def _scratch() -> Optional[str]:
+    # Memory first: a full disk must not keep an undo from running its tools.
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def last_line(*texts: str) -> str:
+    """Return the last line that says something, short enough for one line of output."""
+    for text in texts:
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if lines:
+            return lines[-1][:300]
+    return ""
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Resources: read_state, set_state
+# ----------------------------------------------------------------------------------------------------------------------
+Keep = Callable[[bytes], str]
+Fetch = Callable[[State], bytes]
+
+
+def read_state(resource: str, keep: Optional[Keep] = None) -> State:
     """Return the present state of a resource.
 
     Args:
         resource: ``kind:name``.
-        keep: called with the bytes of a file whose content an undo would need.
+        keep: stores the content of a file and returns its SHA-256.
     """
     kind, name = resource.split(":", 1)
-    return _READERS[kind](name, keep)
+    if kind == "file":
+        return read_file(name, keep)
+    if kind == "attr":
+        return _read_attributes(name)
+    if kind == "unit":
+        return read_unit(name)
+    if kind == "sysctl":
+        return read_sysctl(name)
+    if kind == "line":
+        return read_line(*name.split(":", 1))
+    if kind == "package":
+        return {"version": installed().get(name)}
+    raise LedgerError("PS-E5003", "账本不认识资源 %s" % resource)
 
 
-def set_state(resource, state, blobs):
-    """Bring a resource to a state; ``blobs`` returns the bytes of a SHA-256."""
+def set_state(resource: str, state: State, fetch: Fetch) -> None:
+    """Bring a resource to a state; ``fetch`` returns the content of a file's state.
+
+    Raises:
+        Kept: it is left as it is, and why.
+        LedgerError: a tool refused.
+        OSError: the system refused.
+    """
     kind, name = resource.split(":", 1)
-    _WRITERS[kind](name, state, blobs)
+    if kind == "file":
+        write_file(name, state, fetch)
+    elif kind == "attr":
+        _write_attributes(name, state)
+    elif kind == "unit":
+        write_unit(name, state)
+    elif kind == "sysctl":
+        write_sysctl(name, state["value"])
+    elif kind == "line":
+        database, entry = name.split(":", 1)
+        write_line(database, entry, state)
+    else:
+        raise LedgerError("PS-E5003", "账本不认识资源 %s" % resource)
 
 
-def same(one, other):
-    """Return whether two states of a resource are the same to everybody but the clock."""
-    if one is None or other is None:
-        return one is other
-    ignored = ("mtime_ns", "after")
-    return {k: v for k, v in one.items() if k not in ignored} == {k: v for k, v in other.items() if k not in ignored}
+_CLOCK = ("mtime_ns", "size", "offset", "pack", "previous", "load", "static")
 
 
-def _read_file(path, keep):
+def same(one: State, other: State) -> bool:
+    """Return whether two states are the same to everybody but the clock."""
+    return _essence(one) == _essence(other)
+
+
+def _essence(state: State) -> State:
+    return {key: value for key, value in state.items() if key not in _CLOCK}
+
+
+# --- files
+
+
+def read_file(path: str, keep: Optional[Keep] = None, largest: int = LARGEST) -> State:
+    """Return type, owner, mode, extended attributes, digest and time of what is at a path, no link followed."""
     try:
         found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
-        return {"type": "absent"}
+        return dict(ABSENT)
     if stat.S_ISLNK(found.st_mode):
-        return {"type": "link", "target": os.readlink(path)}
-    owner = {"mode": "%04o" % stat.S_IMODE(found.st_mode), "uid": found.st_uid, "gid": found.st_gid}
+        return {"type": "link", "target": os.readlink(path), "uid": found.st_uid, "gid": found.st_gid}
+    state = {"mode": stat.S_IMODE(found.st_mode), "uid": found.st_uid, "gid": found.st_gid}  # type: State
+    attributes = _read_extended(path)
+    if attributes:
+        state["xattrs"] = attributes
     if stat.S_ISDIR(found.st_mode):
-        return dict(owner, type="directory")
+        return dict(state, type="directory")
     if not stat.S_ISREG(found.st_mode):
-        return dict(owner, type="special")
+        return dict(state, type="other")
+    state.update(type="file", size=found.st_size, mtime_ns=found.st_mtime_ns)
+    if found.st_size > largest:
+        return dict(state, sha256=None, stamp="%d.%d" % (found.st_size, found.st_mtime_ns))
     with open(path, "rb") as file:
         content = file.read()
-    if keep:
-        keep(content)
-    return dict(owner, type="file", sha256=hashlib.sha256(content).hexdigest(), mtime_ns=found.st_mtime_ns)
+    return dict(state, sha256=keep(content) if keep else digest(content))
 
 
-def _write_file(path, state, blobs):
-    kind = state["type"]
-    present = _read_file(path, None)
+def digest(content: bytes) -> str:
+    """Return the SHA-256."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read_extended(path: str) -> Dict[str, str]:
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+        return {name: os.getxattr(path, name, follow_symlinks=False).hex() for name in sorted(names)}
+    except OSError:
+        return {}
+
+
+def write_file(path: str, state: State, fetch: Fetch) -> None:
+    """Bring a path to a state: atomically, and never by way of a link.
+
+    Raises:
+        Kept: a directory is not empty, or the content was never kept.
+    """
+    kind, present = state["type"], read_file(path)
     if kind == "absent":
         _remove(path, present)
-        return
-    if present["type"] not in ("absent", kind):
-        _remove(path, present)
-    folder = os.path.dirname(path)
-    if kind == "directory":
+    elif kind == "other":
+        raise Kept("不是普通文件，未恢复")
+    elif kind == "directory":
+        if present["type"] not in ("directory", "absent"):
+            os.unlink(path)
         if present["type"] != "directory":
-            os.makedirs(path, mode=0o700, exist_ok=True)
+            os.mkdir(path, 0o700)
         _own(path, state)
-        return
-    if not os.path.isdir(folder):
-        raise LedgerError("PS-E5012", "目录 %s 不存在，无法写入 %s" % (folder, path))
-    temporary = os.path.join(folder, ".panshi-%s-%s" % (os.path.basename(path)[:64], os.getpid()))
-    try:
-        if kind == "link":
-            os.symlink(state["target"], temporary)
-        else:
-            content = blobs(state["sha256"])
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(fd, "wb") as file:
-                file.write(content)
-                file.flush()
-                _own(temporary, state)
-                os.fsync(file.fileno())
-            if "mtime_ns" in state:
-                os.utime(temporary, ns=(state["mtime_ns"], state["mtime_ns"]))
-        try:
-            os.replace(temporary, path)
-        except OSError as error:
-            # A file that is a mount of its own (a container's /etc/hosts) cannot be replaced, only rewritten.
-            if error.errno != errno.EBUSY or kind != "file":
-                raise
-            with open(path, "wb") as file:
-                file.write(content)
-            _own(path, state)
-    finally:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
-    _sync_folder(folder)
-    if kind == "file" and os.path.isdir("/sys/fs/selinux/class"):
-        run(["restorecon", path], timeout=30)
+        if present["type"] == "absent":
+            _label(path, state)
+    elif kind == "file" and present["type"] == "file" and present["sha256"] == state["sha256"] is not None:
+        _own(path, state)
+        if "mtime_ns" in state:
+            os.utime(path, ns=(state["mtime_ns"], state["mtime_ns"]))
+    else:
+        if present["type"] == "directory":
+            raise Kept("现为目录，未恢复")
+        if kind == "file" and state["sha256"] is None:
+            raise Kept("文件过大，账本没有保存内容")
+        _replace(path, state, fetch(state) if kind == "file" else b"")
 
 
-def _remove(path, present):
+def _remove(path: str, present: State) -> None:
     if present["type"] == "directory":
+        if _only_skeleton(path):
+            shutil.rmtree(path)
+            return
         try:
             os.rmdir(path)
         except OSError as error:
-            if error.errno != errno.ENOTEMPTY:
-                raise
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY):
+                raise Kept("目录不空，保留") from None
+            raise
     elif present["type"] != "absent":
         os.unlink(path)
         _sync_folder(os.path.dirname(path))
 
 
-def _own(path, state):
-    os.chown(path, state["uid"], state["gid"])
-    os.chmod(path, int(state["mode"], 8))
+def _only_skeleton(home: str) -> bool:
+    """Return whether a directory holds something, and nothing but what useradd copies into a new home."""
+    skeleton = os.path.join(ETC, "skel")
+    found = False
+    for folder, folders, names in os.walk(home):
+        for name in folders + names:
+            path = os.path.join(folder, name)
+            original = read_file(os.path.join(skeleton, os.path.relpath(path, home)))
+            state = read_file(path)
+            if any(state.get(key) != original.get(key) for key in ("type", "sha256", "target")):
+                return False
+            found = True
+    return found
 
 
-def _sync_folder(path):
+def _own(path: str, state: State) -> None:
+    os.chown(path, state["uid"], state["gid"], follow_symlinks=False)
+    os.chmod(path, state["mode"])
+    wanted = state.get("xattrs", {})
+    for name, value in wanted.items():
+        with contextlib.suppress(OSError):
+            os.setxattr(path, name, bytes.fromhex(value), follow_symlinks=False)
+
+
+def _label(path: str, state: State) -> None:
+    if "security.selinux" not in state.get("xattrs", {}) and os.path.isdir("/sys/fs/selinux/class"):
+        tool(["restorecon", path], timeout=30)
+
+
+def temporary_name(path: str) -> str:
+    """Return a name beside a file that no program takes for configuration: hidden, and with the file's own ending."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, ".panshi-%d.%s" % (os.getpid(), name[-64:]))
+
+
+def _replace(path: str, state: State, content: bytes) -> None:
+    temporary = temporary_name(path)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    try:
+        if state["type"] == "link":
+            os.symlink(state["target"], temporary)
+            os.chown(temporary, state.get("uid", 0), state.get("gid", 0), follow_symlinks=False)
+        else:
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(fd, "wb") as file:
+                file.write(content)
+                file.flush()
+                _own(temporary, state)
+                if "mtime_ns" in state:
+                    os.utime(temporary, ns=(state["mtime_ns"], state["mtime_ns"]))
+                os.fsync(file.fileno())
+        try:
+            os.rename(temporary, path)
+        except OSError as error:
+            # A file that is a mount of its own (a container's /etc/hosts) can only be rewritten in place.
+            if error.errno != errno.EBUSY or state["type"] == "link":
+                raise
+            with open(path, "wb") as file:
+                file.write(content)
+            _own(path, state)
+        _sync_folder(os.path.dirname(path))
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+    if state["type"] == "file":
+        _label(path, state)
+
+
+def _sync_folder(path: str) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)
@@ -184,70 +345,111 @@ def _sync_folder(path):
         os.close(fd)
 
 
-def _read_attributes(path, keep):
-    try:
-        found = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+def _read_attributes(path: str) -> State:
+    state = read_file(path, largest=-1)
+    if state["type"] not in ("file", "directory"):
         return {"mode": None}
-    return {"mode": "%04o" % stat.S_IMODE(found.st_mode), "uid": found.st_uid, "gid": found.st_gid}
+    return {"mode": state["mode"], "uid": state["uid"], "gid": state["gid"]}
 
 
-def _write_attributes(path, state, blobs):
-    if state["mode"] is not None and not os.path.islink(path) and os.path.exists(path):
-        _own(path, state)
+def _write_attributes(path: str, state: State) -> None:
+    if state["mode"] is None or _read_attributes(path)["mode"] is None:
+        return
+    # chown(2) takes set-id bits and capabilities away.
+    _own(path, dict(state, xattrs=_read_extended(path)))
 
 
-def read_units(names):
+# --- units
+
+
+def read_units(names: Iterable[str]) -> Dict[str, State]:
     """Return the states of units by name, with one call of systemctl."""
-    if not names:
+    asked = list(dict.fromkeys(names))
+    if not asked:
         return {}
-    keys = "Id,Names,LoadState,ActiveState,UnitFileState"
-    _, out, _ = run(["systemctl", "show", "--property=" + keys, "--"] + list(names), timeout=60)
-    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in out.split("\n\n")]
-    states = {}
-    for name in names:
-        block = next((one for one in blocks if name == one.get("Id") or name in one.get("Names", "").split()), {})
-        # A masked unit has lost its other names; systemctl answers in the order of the question.
-        if not block and len(blocks) == len(names):
-            block = blocks[list(names).index(name)]
-        states[name] = {
-            "present": block.get("LoadState", "not-found") != "not-found",
-            "enabled": block.get("UnitFileState", ""),
-            "active": block.get("ActiveState", "") in ("active", "activating", "reloading"),
-        }
-    return states
+    _, out, _ = tool(["systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState", "--"] + asked, 60)
+    blocks = [dict(line.split("=", 1) for line in part.splitlines() if "=" in line) for part in out.split("\n\n")]
+    blocks += [{}] * (len(asked) - len(blocks))
+    return {name: _unit_state(block) for name, block in zip(asked, blocks)}
 
 
-def _read_unit(name, keep):
-    return read_units([name])[name]
+def _unit_state(block: Dict[str, str]) -> State:
+    load, enabled = block.get("LoadState", "not-found"), block.get("UnitFileState", "")
+    return {
+        "load": load,
+        "enabled": "masked" if load == "masked" else enabled,
+        "active": block.get("ActiveState", "") in ("active", "activating", "reloading", "refreshing"),
+    }
 
 
-def _write_unit(name, state, blobs):
-    present = _read_unit(name, None)
-    if state["enabled"] != present["enabled"]:
-        if present["enabled"] in ("masked", "masked-runtime"):
-            _systemctl("unmask", name)
-            present = _read_unit(name, None)
-        if state["enabled"] == "masked":
-            _systemctl("mask", name)
-        elif state["enabled"] in ("enabled", "disabled") and state["enabled"] != present["enabled"]:
-            _systemctl("enable" if state["enabled"] == "enabled" else "disable", name)
-    if state["active"] != present["active"]:
-        _systemctl("start" if state["active"] else "stop", name)
+def read_unit(name: str) -> State:
+    """Return a unit's state together with the links that make up its enablement."""
+    return dict(read_units([name])[name], links=unit_links(name))
 
 
-def _systemctl(verb, name):
-    status, _, err = run(["systemctl", verb, "--", name], timeout=180)
+def unit_links(name: str) -> Dict[str, str]:
+    """Return the links in the administrator's folders that enable, alias or mask a unit: path -> target."""
+    folders = [UNITS] + [path for end in ("wants", "requires", "upholds") for path in glob.glob(UNITS + "/*." + end)]
+    found = {}
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(folder):
+                if entry.is_symlink():
+                    target = os.readlink(entry.path)
+                    if name in (entry.name, os.path.basename(target)):
+                        found[entry.path] = target
+    script = re.compile(r"^[SK]\d\d%s$" % re.escape(name.rsplit(".", 1)[0]))
+    for folder in glob.glob("/etc/rc[0-6S].d"):
+        for one in os.listdir(folder):
+            path = os.path.join(folder, one)
+            if script.match(one) and os.path.islink(path):
+                found[path] = os.readlink(path)
+    return found
+
+
+def write_unit(name: str, state: State) -> None:
+    """Bring enablement (by its links) and activity of a unit to a state."""
+    now = unit_links(name)
+    wanted = state.get("links", now)
+    if now != wanted:
+        for path in set(now) - set(wanted):
+            os.unlink(path)
+            if path.count("/") > UNITS.count("/") + 1 and path.startswith(UNITS):
+                with contextlib.suppress(OSError):
+                    os.rmdir(os.path.dirname(path))
+        for path, target in wanted.items():
+            if now.get(path) != target:
+                os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+                _replace(path, {"type": "link", "target": target}, b"")
+        systemctl("daemon-reload")
+    if state["active"] != read_units([name])[name]["active"]:
+        systemctl("start" if state["active"] else "stop", name)
+
+
+def systemctl(verb: str, *names: str) -> None:
+    """Run systemctl.
+
+    Raises:
+        LedgerError: PS-E5013.
+    """
+    status, out, err = tool(["systemctl", verb] + (["--"] + list(names) if names else []), timeout=200)
     if status:
-        raise LedgerError("PS-E5013", "systemctl %s %s 失败：%s" % (verb, name, _last(err)))
+        raise LedgerError("PS-E5013", "systemctl %s %s 失败：%s" % (verb, " ".join(names), last_line(err, out)))
 
 
-def _sysctl_path(key):
-    # In keys a slash stands for a dot of an interface's name, as in sysctl(8).
-    return "/proc/sys/" + key.replace(".", "\0").replace("/", ".").replace("\0", "/")
+# --- kernel
 
 
-def _read_sysctl(key, keep):
+def _sysctl_path(key: str) -> str:
+    # As in sysctl(8): whichever of "." and "/" comes first is the separator, the other one is meant literally.
+    first = re.search(r"[./]", key)
+    if first and first.group() == ".":
+        key = key.translate(str.maketrans("./", "/."))
+    return "/proc/sys/" + key
+
+
+def read_sysctl(key: str) -> State:
+    """Return ``{"value": text or None}``."""
     try:
         with open(_sysctl_path(key)) as file:
             return {"value": " ".join(file.read().split())}
@@ -255,756 +457,1053 @@ def _read_sysctl(key, keep):
         return {"value": None}
 
 
-def _write_sysctl(key, state, blobs):
-    if state["value"] is None:
-        return
-    with open(_sysctl_path(key), "w") as file:
-        file.write(state["value"] + "\n")
+def sysctl_writable(key: str) -> bool:
+    """Return whether a kernel value can be set here; in a container most cannot."""
+    path = _sysctl_path(key)
+    return os.access(path, os.W_OK) and not os.statvfs(path).f_flag & os.ST_RDONLY
 
 
-def _database(name):
-    path, entry = name.split("#", 1)
-    return path, entry
+def write_sysctl(key: str, value: Optional[str]) -> None:
+    """Set a value in the running kernel."""
+    if value is not None:
+        with open(_sysctl_path(key), "w") as file:
+            file.write(value + "\n")
 
 
-def read_lines(path):
-    """Return the lines of a file of /etc/passwd's family."""
+# --- lines of /etc/passwd and its family
+
+
+@contextlib.contextmanager
+def accounts_lock() -> Iterator[None]:
+    """Hold what lckpwdf(3) holds: useradd, passwd and the like wait."""
+    fd = os.open(os.path.join(ETC, ".pwd.lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        with open(path, "rb") as file:
-            return file.read().decode("utf-8", "surrogateescape").splitlines()
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise LedgerError("PS-E5021", "账户文件被其他程序锁住（%s/.pwd.lock）" % ETC) from None
+                time.sleep(0.1)
+        yield
+    finally:
+        os.close(fd)
+
+
+def read_database(database: str) -> List[str]:
+    """Return the lines of one of DATABASES."""
+    try:
+        with open(os.path.join(ETC, database), "rb") as file:
+            return file.read().decode("utf-8", "surrogateescape").split("\n")
     except FileNotFoundError:
         return []
 
 
-def _entry_of(line):
-    return line.split(":", 1)[0]
+def lines_of(database: str, lines: Optional[List[str]] = None) -> Dict[str, State]:
+    """Return the entries of a database by name; the first one counts, as in getpwnam(3)."""
+    found, previous = {}, ""  # type: Dict[str, State], str
+    for line in read_database(database) if lines is None else lines:
+        name = line.split(":", 1)[0]
+        if name and name not in found:
+            found[name] = {"type": "line", "text": line, "previous": previous}
+            previous = name
+    return found
 
 
-def _read_line(name, keep):
-    path, entry = _database(name)
-    previous = ""
-    for line in read_lines(path):
-        if _entry_of(line) == entry:
-            return {"line": line, "after": previous}
-        previous = _entry_of(line)
-    return {"line": None}
+def read_line(database: str, name: str) -> State:
+    """Return one entry, with the one before it."""
+    return lines_of(database).get(name) or dict(ABSENT)
 
 
-def _write_line(name, state, blobs):
-    path, entry = _database(name)
-    with open("/etc/.pwd.lock", "w") as lock:
-        fcntl.lockf(lock, fcntl.LOCK_EX)
-        lines = read_lines(path)
-        place = next((i for i, line in enumerate(lines) if _entry_of(line) == entry), None)
-        if state["line"] is None:
-            lines = [line for line in lines if _entry_of(line) != entry]
-        elif place is not None:
-            lines[place] = state["line"]
+def write_line(database: str, name: str, state: State) -> None:
+    """Bring one entry to a state; every other one, and the order, stay."""
+    path = os.path.join(ETC, database)
+    with accounts_lock():
+        lines = read_database(database)
+        names = [line.split(":", 1)[0] for line in lines]
+        here = names.index(name) if name in names else None
+        if state["type"] == "absent":
+            if here is None:
+                return
+            del lines[here]
+        elif here is not None:
+            lines[here] = state["text"]
         else:
-            before = [i for i, line in enumerate(lines) if _entry_of(line) == state.get("after")]
-            lines.insert(before[0] + 1 if before else (0 if state.get("after") == "" else len(lines)), state["line"])
-        content = "".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape")
-        meta = _read_file(path, None)
-        wanted = {"type": "file", "sha256": "", "mode": meta["mode"], "uid": meta["uid"], "gid": meta["gid"]}
-        _write_file(path, wanted, lambda _: content)
+            end = len(lines) - 1 if lines and not lines[-1] else len(lines)
+            previous = state.get("previous")
+            place = 0 if previous == "" else names.index(previous) + 1 if previous in names else end
+            lines.insert(place, state["text"])
+            if not lines[-1] == "":
+                lines.append("")
+        meta = read_file(path)
+        if meta["type"] == "absent":
+            return
+        meta.pop("mtime_ns")
+        _replace(path, meta, "\n".join(lines).encode("utf-8", "surrogateescape"))
 
 
-def packages():
-    """Return the installed packages with their versions, of dpkg or rpm."""
-    if os.path.isfile("/var/lib/dpkg/status"):
-        _, out, _ = run(["dpkg-query", "-W", "-f", "${binary:Package}\t${Version}\t${db:Status-Status}\n"], timeout=60)
+def merge_line(before: State, after: State, current: State) -> Tuple[State, bool]:
+    """Return what an undo has to make of an entry, and whether somebody else has changed what it would bring back.
+
+    Field by field, members of groups one by one: a password that was changed after its ageing stays changed.
+    """
+    if "absent" in (before["type"], after["type"], current["type"]):
+        return before, not (same(current, after) or same(current, before))
+    old, ours, now = (state["text"].split(":") for state in (before, after, current))
+    if not len(old) == len(ours) == len(now):
+        return before, True
+    merged, clash = [], False
+    for number, (was, made, here) in enumerate(zip(old, ours, now)):
+        if was == made or here == was:
+            merged.append(here)
+        elif here == made:
+            merged.append(was)
+        elif number == 3 and len(now) == 4:
+            merged.append(_merge_members(was, made, here))
+        else:
+            merged.append(was)
+            clash = True
+    return dict(current, text=":".join(merged)), clash
+
+
+def _merge_members(was: str, made: str, here: str) -> str:
+    old, ours, now = ([one for one in text.split(",") if one] for text in (was, made, here))
+    kept = [one for one in now if one in old or one not in ours]
+    return ",".join(kept + [one for one in old if one not in ours and one not in kept])
+
+
+# --- packages
+
+CONFIG = "(config)"  # removed, but its configuration is still there
+
+
+def uses_dpkg() -> bool:
+    """Return whether packages are dpkg's."""
+    return os.path.exists("/var/lib/dpkg/status")
+
+
+def installed() -> Dict[str, str]:
+    """Return every installed package: name (with architecture where it matters) -> version."""
+    if uses_dpkg():
+        _, out, _ = tool(["dpkg-query", "-W", "-f", "${db:Status-Status}\t${binary:Package}\t${Version}\n"])
         rows = [line.split("\t") for line in out.splitlines()]
-        return {row[0]: row[1] for row in rows if len(row) == 3 and row[2] == "installed"}
-    _, out, _ = run(["rpm", "-qa", "--qf", "%{NAME}\t%{EVR}\n"], timeout=60)
-    return dict(line.split("\t", 1) for line in out.splitlines() if "\t" in line)
-
-
-def _read_package(name, keep):
-    return {"version": packages().get(name)}
-
-
-def _write_package(name, state, blobs):
-    set_packages({name: state["version"]})
-
-
-def set_packages(versions):
-    """Install (a version) or purge (None) packages in one transaction."""
-    present = packages()
-    wanted = {name: version for name, version in versions.items() if present.get(name) != version}
-    if not wanted:
-        return
-    if os.path.isfile("/var/lib/dpkg/status"):
-        words = [name + "-" if version is None else "%s=%s" % (name, version) for name, version in wanted.items()]
-        argv = ["apt-get", "-y", "-q", "--purge", "--no-install-recommends", "--allow-downgrades"]
-        argv += ["-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Options::=--force-confold", "install"]
-        status, _, err = run(argv + words, timeout=900)
-    else:
-        gone = [name for name, version in wanted.items() if version is None]
-        back = ["%s-%s" % (name, version.split(":")[-1]) for name, version in wanted.items() if version is not None]
-        status, _, err = run(["rpm", "-e"] + gone, timeout=300) if gone else (0, "", "")
-        if not status and back:
-            status, _, err = run(["dnf", "-y", "-q", "install"] + back, timeout=900)
+        return {row[1]: CONFIG if row[0] == "config-files" else row[2] for row in rows if row[0] != "not-installed"}
+    status, out, err = tool(["rpm", "-qa", "--qf", "%{NAME}.%{ARCH}\t%{VERSION}-%{RELEASE}\n"])
     if status:
-        raise LedgerError("PS-E5014", "软件包没有恢复：%s" % _last(err))
+        raise LedgerError("PS-E5014", "rpm -qa 失败：%s" % last_line(err))
+    found = {}  # type: Dict[str, str]
+    for line in sorted(out.splitlines()):
+        name, version = line.split("\t")
+        found[name] = found[name] + "," + version if name in found else version
+    return found
 
 
-_READERS = {
-    "file": _read_file,
-    "attr": _read_attributes,
-    "unit": _read_unit,
-    "sysctl": _read_sysctl,
-    "line": _read_line,
-    "package": _read_package,
-}
-_WRITERS = {
-    "file": _write_file,
-    "attr": _write_attributes,
-    "unit": _write_unit,
-    "sysctl": _write_sysctl,
-    "line": _write_line,
-    "package": _write_package,
-}
+def set_packages(wanted: Dict[str, Optional[str]]) -> List[str]:
+    """Bring packages to what they were; return what could not be done, one line each. Removal needs no network.
+
+    dpkg and rpm themselves are used, not apt or dnf: they refuse to take along what others installed later.
+    """
+    present, kept = installed(), []
+    purge = [name for name, version in wanted.items() if version is None and name in present]
+    strip = [n for n, v in wanted.items() if v == CONFIG and present.get(n, CONFIG) != CONFIG]
+    back = {n: v for n, v in wanted.items() if v not in (None, CONFIG) and present.get(n, CONFIG) == CONFIG}
+    kept += [
+        "package:%s：版本 %s 未退回 %s" % (name, present[name], version)
+        for name, version in wanted.items()
+        if version not in (None, CONFIG) and present.get(name, CONFIG) not in (CONFIG, version)
+    ]
+    jobs = []
+    if uses_dpkg():
+        wait = ["--force-confold"]
+        jobs += [["dpkg"] + wait + ["--purge"] + purge] if purge else []
+        jobs += [["dpkg"] + wait + ["--remove"] + strip] if strip else []
+        if back:
+            jobs.append(APT + ["--allow-downgrades", "install"] + ["%s=%s" % pair for pair in sorted(back.items())])
+    else:
+        gone = [name.rsplit(".", 1)[0] + "-" + version for name in purge for version in present[name].split(",")]
+        jobs += [["rpm", "-e"] + gone] if gone else []
+        if back:
+            names = [name.rsplit(".", 1)[0] + "-" + str(version) for name, version in sorted(back.items())]
+            jobs.append(dnf() + ["install"] + names)
+    for argv in jobs:
+        status, out, err = tool(argv, timeout=900)
+        if status:
+            kept.append("软件包：%s 失败：%s" % (" ".join(argv)[:200], last_line(err, out)))
+    return kept
 
 
-def _last(text):
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    return (lines or [""])[-1][:300]
+APT = ["apt-get", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"]
+APT += ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
 
 
-# ---- journal
+def dnf() -> List[str]:
+    """Return the start of a command line of dnf or yum."""
+    name = "dnf" if shutil.which("dnf", path=PATH) else "yum"
+    return [name, "-y", "-q"] + (["--setopt=install_weak_deps=False"] if name == "dnf" else [])
 
 
-class Journal(object):
-    """The append-only journal of one run on this host.
+# ----------------------------------------------------------------------------------------------------------------------
+# Journal
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+class Journal:
+    """The write-ahead journal of one run on this host.
 
     Args:
-        run_id: of the controller's run.
-        root: the ledger's folder.
-        meta: role, title and checks of what is being done now; copied into every entry.
+        run: id of the run on the controller.
+        about: role, title and checks of what is being done now; copied into every entry. May be replaced at any time.
+        lenient: go on when the journal cannot be written; for an undo, where safety comes first.
     """
 
-    def __init__(self, run_id, root=ROOT):
-        self.run_id = run_id
-        self.root = root
-        self.folder = os.path.join(root, "ledger", run_id)
+    def __init__(self, run: str, lenient: bool = False) -> None:
+        if not _RUN_ID.match(run):
+            raise LedgerError("PS-E5003", "运行编号不合规：%r" % run)
+        self.run = run
+        self.about = {}  # type: Dict[str, Any]
+        self.lenient = lenient
+        self.folder = os.path.join(BASE, "ledger", run)
         self.path = os.path.join(self.folder, "journal.jsonl")
-        self.meta = {}
-        self._known = None
+        self._blobs = os.path.join(self.folder, "blobs")
+        self._open = False
+        self._seq = 0
+        self.call = 0
 
-    def entries(self):
-        """Return the journal's rows; a last line that a crash cut off does not count."""
-        rows = []
-        try:
-            with open(self.path, "rb") as file:
-                for raw in file:
-                    try:
-                        rows.append(json.loads(raw.decode("utf-8")))
-                    except ValueError:
-                        break
-        except FileNotFoundError:
-            pass
-        return rows
+    def exists(self) -> bool:
+        """Return whether the run has changed anything on this host."""
+        return os.path.exists(self.path)
 
-    def next_seq(self):
-        """Return the number of the next row."""
-        if self._known is None:
-            rows = self.entries()
-            self._known = rows[-1]["seq"] + 1 if rows else 0
-        return self._known
+    def entries(self) -> List[Dict[str, Any]]:
+        """Return the entries, each with ``done`` and what it led to; a line that a crash cut off does not count."""
+        found = {}  # type: Dict[int, Dict[str, Any]]
+        with contextlib.suppress(FileNotFoundError), open(self.path, "rb") as file:
+            for raw in file:
+                try:
+                    row = json.loads(raw.decode("utf-8"))
+                except ValueError:
+                    continue
+                found.setdefault(row["seq"], {"done": False}).update(row)
+        return [found[seq] for seq in sorted(found)]
 
-    def write(self, **row):
-        """Append one row; it is on the disk when this returns.
+    def open(self) -> int:
+        """Make the journal ready and return the number of the next entry, which names this call.
 
         Raises:
-            LedgerError: PS-E5010 when it cannot be written; nothing was changed then.
+            LedgerError: PS-E5010.
         """
-        row = dict(self.meta, seq=self.next_seq(), time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **row)
-        data = (json.dumps(row, sort_keys=True, ensure_ascii=True) + "\n").encode("ascii")
-        try:
-            for folder in (self.root, os.path.join(self.root, "ledger"), self.folder):
-                if not os.path.isdir(folder):
-                    os.mkdir(folder, 0o700)
-            fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        if not self._open:
+            with self._writing():
+                for folder in (BASE, os.path.join(BASE, "ledger"), self.folder, self._blobs):
+                    if not os.path.isdir(folder):
+                        os.mkdir(folder, 0o700)
+                require_space(0)
+                if os.path.exists(self.path) and os.path.getsize(self.path):
+                    with open(self.path, "rb+") as file:
+                        file.seek(-1, os.SEEK_END)
+                        if file.read(1) != b"\n":
+                            file.write(b"\n")
+            rows = self.entries()
+            self._seq = rows[-1]["seq"] if rows else 0
+            self._open = True
+            self.call = self._seq + 1
+        return self._seq + 1
+
+    def write(self, row: Dict[str, Any], sync: bool = True) -> None:
+        """Append a row; with ``sync`` it is on the disk when this returns."""
+        data = (json.dumps(row, sort_keys=True) + "\n").encode("ascii")
+        with self._writing():
+            fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 size = os.fstat(fd).st_size
                 if os.write(fd, data) != len(data):
                     os.ftruncate(fd, size)
-                    raise OSError(errno.ENOSPC, "short write")
-                os.fsync(fd)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                if sync:
+                    os.fsync(fd)
             finally:
                 os.close(fd)
-        except OSError as error:
-            raise LedgerError("PS-E5010", "账本写不进 %s：%s；没有改动" % (self.folder, error.strerror)) from error
-        self._known = row["seq"] + 1
-        return row["seq"]
 
-    def keep(self, content):
+    def begin(self, kind: str, resource: str, before: Any, after: Any = None, **more: Any) -> int:
+        """Journal what is about to happen and return its number."""
+        seq = self.open()
+        row = {"seq": seq, "call": self.call, "time": int(time.time()), "kind": kind, "resource": resource}
+        row.update(self.about, before=before, after=after, **more)
+        self.write(row)
+        self._seq = seq
+        return seq
+
+    def done(self, seq: int, **what: Any) -> None:
+        """Journal that an entry has been carried out."""
+        self.write(dict(what, seq=seq, done=True), sync=False)
+
+    def keep(self, content: bytes) -> str:
         """Store bytes under their SHA-256 and return it."""
-        digest = hashlib.sha256(content).hexdigest()
-        folder = os.path.join(self.folder, "blobs")
-        path = os.path.join(folder, digest)
+        name = digest(content)
+        path = os.path.join(self._blobs, name)
         if os.path.exists(path) and os.path.getsize(path) == len(content):
-            return digest
-        try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            os.chmod(self.root, 0o700)
-            temporary = "%s.%s" % (path, os.getpid())
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            return name
+        self.open()
+        with self._writing():
+            require_space(len(content))
+            temporary = path + ".new"
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except OSError as error:
-            raise LedgerError("PS-E5010", "账本写不进 %s：%s；没有改动" % (folder, error.strerror)) from error
-        return digest
+            os.rename(temporary, path)
+            _sync_folder(self._blobs)
+        return name
 
-    def blob(self, digest):
-        """Return stored bytes.
+    def drop(self, name: str) -> None:
+        """Forget stored bytes."""
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(self._blobs, name))
+
+    def fetch(self, state: State) -> bytes:
+        """Return the content of a file's state.
 
         Raises:
-            LedgerError: PS-E5015 when they are gone or not what was stored.
+            Kept: the ledger no longer has it.
         """
+        name = state["sha256"]
         try:
-            with open(os.path.join(self.folder, "blobs", digest), "rb") as file:
-                content = file.read()
+            with open(os.path.join(self._blobs, state.get("pack") or name), "rb") as file:
+                file.seek(state.get("offset", 0))
+                content = file.read(state["size"]) if "pack" in state else file.read()
         except OSError as error:
-            raise LedgerError("PS-E5015", "账本中缺少原内容 %s：%s" % (digest[:12], error.strerror)) from error
-        if hashlib.sha256(content).hexdigest() != digest:
-            raise LedgerError("PS-E5015", "账本中的原内容 %s 已被改动" % digest[:12])
+            raise Kept("账本中没有原内容：%s" % error.strerror) from None
+        if digest(content) != name:
+            raise Kept("账本中的原内容已被改动")
         return content
 
-    def change(self, resource, after, title=""):
-        """Bring a resource to a state, journaled first; return (before, after), or None when it is so already."""
-        before = read_state(resource, self.keep)
-        if same(before, after):
-            return None
-        seq = self.write(kind="change", resource=resource, before=before, after=after, title=title or None)
-        set_state(resource, after, self.blob)
-        self.write(kind="done", of=seq)
-        return before, after
+    def change(self, resource: str, before: State, after: State, fetch: Fetch, **more: Any) -> State:
+        """Journal and make one change; return the state that it led to."""
+        seq = self.begin(resource.split(":", 1)[0], resource, before, after, **more)
+        set_state(resource, after, fetch)
+        reached = read_state(resource)
+        self.done(seq, after=reached)
+        return reached
 
-    def observe(self, resources, action):
-        """Journal the states of resources, let an action change them, and journal what became of them.
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, LedgerError) as error:
+            if not self.lenient:
+                why = error.args[0] if isinstance(error, LedgerError) else error.strerror
+                raise LedgerError("PS-E5010", "账本写不进 %s：%s" % (self.folder, why)) from None
 
-        Returns:
-            ``(resource, before, after)`` of those that changed.
-        """
-        opened = []
-        for resource in resources:
-            before = read_state(resource, self.keep)
-            opened.append((resource, before, self.write(kind="change", resource=resource, before=before, after=None)))
+
+def require_space(size: int) -> None:
+    """Raise PS-E5010 when the ledger's file system could not hold so many bytes and still leave some room."""
+    free = os.statvfs(BASE)
+    if free.f_bavail * free.f_frsize < size + SPARE_BYTES:
+        raise LedgerError("PS-E5010", "剩余空间不足，账本至少需要 %d MiB" % ((size + SPARE_BYTES) >> 20))
+
+
+# --- what a program may do to many files at once
+
+
+def expand(patterns: Iterable[str]) -> List[str]:
+    """Return what paths and globs name; a folder of its own stands for everything in it."""
+    found = set()
+    for pattern in patterns:
+        matches = set(glob.glob(pattern))
+        if not glob.has_magic(pattern):
+            matches.add(pattern)
+        for path in list(matches):
+            if os.path.isdir(path) and not os.path.islink(path):
+                for folder, folders, names in os.walk(path):
+                    matches.update(os.path.join(folder, name) for name in folders + names)
+        found |= matches
+    return sorted(found)
+
+
+def snapshot(patterns: Iterable[str], keep: Optional[Keep], largest: int = LARGEST) -> Dict[str, State]:
+    """Return the states of everything that the patterns name, the account databases apart."""
+    apart = {os.path.join(ETC, name) for name in DATABASES}
+    return {path: read_file(path, keep, largest) for path in expand(patterns) if path not in apart}
+
+
+def accounts() -> Dict[str, Dict[str, State]]:
+    """Return every entry of every account database."""
+    return {database: lines_of(database) for database in DATABASES}
+
+
+def observe(journal: Journal, patterns: List[str], action: Callable[[], None], whole: bool = False) -> List["Item"]:
+    """Let an action change what can only be known afterwards; return (resource, before, after) of what it changed.
+
+    Before it begins the states of all of them are on the disk (in one pack if ``whole``); once it is done, only of
+    those that it has changed.
+    """
+    pack, kept = [], []  # type: List[bytes], List[str]
+
+    def collect(content: bytes) -> str:
+        pack.append(content)
+        return digest(content)
+
+    def store(content: bytes) -> str:
+        kept.append(journal.keep(content))
+        return kept[-1]
+
+    files = snapshot(patterns, collect if whole else store, _SNAPSHOT_LARGEST if whole else LARGEST)
+    lines = accounts()
+    if whole:
+        name, offset = journal.keep(b"".join(pack)), 0
+        for state in files.values():
+            if state.get("sha256"):
+                state.update(pack=name, offset=offset)
+                offset += state["size"]
+        kept.append(name)
+    manifest = journal.keep(json.dumps({"files": files, "lines": lines}).encode("ascii"))
+    seq = journal.begin("tree", "tree:%d" % journal.open(), {"manifest": manifest}, patterns=patterns)
+    try:
         action()
-        changed = []
-        for resource, before, seq in opened:
-            after = read_state(resource, self.keep)
-            self.write(kind="done", of=seq, after=after)
+    finally:
+        changed = _tree_changes({"files": files, "lines": lines}, patterns, whole)
+        rows = []
+        for resource, before, after in changed:
+            if before.get("pack"):
+                content = journal.fetch(before)
+                before = {key: value for key, value in before.items() if key not in ("pack", "offset")}
+                journal.keep(content)
+            rows.append([resource, before, after])
+        journal.done(seq, before=None, changes=rows)
+        needed = {row[1].get("sha256") for row in rows}
+        for name in set(kept + [manifest]) - needed if whole else [manifest]:
+            journal.drop(name)
+    return changed
+
+
+Item = Tuple[str, State, State]
+
+
+def _tree_changes(old: Dict[str, Any], patterns: List[str], whole: bool) -> List[Item]:
+    new = snapshot(patterns, None, _SNAPSHOT_LARGEST if whole else LARGEST)
+    changed = []
+    for path in sorted(set(old["files"]) | set(new)):
+        before, after = old["files"].get(path, ABSENT), new.get(path, ABSENT)
+        if not same(before, after):
+            changed.append(("file:" + path, before, after))
+    for database, entries in accounts().items():
+        was = old["lines"].get(database, {})
+        for name in list(was) + [name for name in entries if name not in was]:
+            before, after = was.get(name, ABSENT), entries.get(name, ABSENT)
             if not same(before, after):
-                changed.append((resource, before, after))
-        return changed
-
-    def observe_databases(self, action):
-        """Let an action change the files of /etc/passwd's family, and journal it entry by entry.
-
-        Until it is done the whole files are in the journal, so that a crash in between can be undone as well.
-        """
-        before = {path: read_lines(path) for path in DATABASES}
-        backups = ["file:" + path + "-" for path in DATABASES]
-        whole = [
-            self.write(kind="change", resource="file:" + path, before=read_state("file:" + path, self.keep), after=None)
-            for path in DATABASES
-        ]
-        self.observe(backups, action)
-        entries = []
-        for path in DATABASES:
-            entries += _line_changes(path, before[path], read_lines(path))
-        for resource, old, new in entries:
-            seq = self.write(kind="change", resource=resource, before=old, after=new)
-            self.write(kind="done", of=seq)
-        for seq in whole:
-            self.write(kind="settled", of=seq)
-
-    def pending(self, start=0):
-        """Return the changes from a row on that are still in force, oldest first, with what they led to.
-
-        A change whose ``done`` row is missing was interrupted: its ``after`` is None.
-        """
-        rows = self.entries()
-        done = {row["of"]: row for row in rows if row["kind"] == "done"}
-        gone = {row["of"] for row in rows if row["kind"] == "settled"}
-        for row in rows:
-            if row["kind"] == "undone":
-                kept = row.get("packages_kept", False)
-                gone |= {
-                    one["seq"]
-                    for one in rows
-                    if row["start"] <= one["seq"] < row["seq"] and not (kept and one.get("packaged"))
-                }
-        found = []
-        for row in rows:
-            if row["kind"] == "packages" and row["seq"] >= start and row["seq"] not in done:
-                found += _interrupted_packages(row)
-            if row["kind"] not in ("change", "effect") or row["seq"] < start or row["seq"] in gone:
-                continue
-            if row["kind"] == "change":
-                ended = done.get(row["seq"])
-                after = row["after"] if ended is None or "after" not in ended else ended["after"]
-                row = dict(row, after=after if ended is not None else None, interrupted=ended is None)
-                if ended is not None and same(row["before"], after):
-                    continue
-            found.append(row)
-        return found
+                changed.append(("line:%s:%s" % (database, name), before, after))
+    return changed
 
 
-def _interrupted_packages(row):
-    """Return the changes of an installation that was killed before it could be journaled: what differs now."""
-    now = packages()
-    names = [name for name in sorted(set(row["packages"]) | set(now)) if row["packages"].get(name) != now.get(name)]
-    return [
-        dict(
-            row,
-            kind="change",
-            resource="package:" + name,
-            before={"version": row["packages"].get(name)},
-            after=None,
-            packaged=True,
-            interrupted=True,
-        )
-        for name in names
-    ]
+def observe_packages(journal: Journal, action: Callable[[], None]) -> Dict[str, Tuple[Optional[str], Optional[str]]]:
+    """Let an action install or remove packages; return name -> (version before, after) of those that changed.
+
+    What it does in /etc and to accounts is journaled as well.
+    """
+    result = {}  # type: Dict[str, Tuple[Optional[str], Optional[str]]]
+
+    def inner() -> None:
+        before = installed()
+        blob = journal.keep(json.dumps(before).encode("ascii"))
+        seq = journal.begin("packages", "packages:%d" % journal.open(), {"list": blob})
+        try:
+            action()
+        finally:
+            result.update(_package_changes(before))
+            journal.done(seq, before=None, changes={name: list(pair) for name, pair in result.items()})
+            journal.drop(blob)
+
+    observe(journal, [ETC], inner, whole=True)
+    return result
 
 
-def _line_changes(path, before, after):
-    """Return the changed entries of one file as (resource, before, after)."""
-    old = _positions(before)
-    new = _positions(after)
-    nothing = {"line": None}
-    # Removed entries last: an undo, newest first, puts them back in the order of the file.
-    names = [name for name in new if old.get(name, nothing)["line"] != new[name]["line"]]
-    names += [name for name in reversed(list(old)) if name not in new]
-    return [("line:%s#%s" % (path, name), old.get(name, nothing), new.get(name, nothing)) for name in names]
+def _package_changes(before: Dict[str, str]) -> Dict[str, Tuple[Optional[str], Optional[str]]]:
+    now = installed()
+    names = sorted(set(before) | set(now))
+    return {name: (before.get(name), now.get(name)) for name in names if before.get(name) != now.get(name)}
 
 
-def _positions(lines):
-    found = {}
-    previous = ""
-    for line in lines:
-        found[_entry_of(line)] = {"line": line, "after": previous}
-        previous = _entry_of(line)
-    return found
+# ----------------------------------------------------------------------------------------------------------------------
+# Undo
+# ----------------------------------------------------------------------------------------------------------------------
 
 
-# ---- undo
+class Step:
+    """What an undo does to one resource: ``target`` is its state before the oldest change, ``seq`` the newest one."""
+
+    def __init__(self, resource: str) -> None:
+        self.resource = resource
+        self.seq, self.call, self.order = 0, 0, 0
+        self.calls = set()  # type: set
+        self.before = self.after = self.current = self.target = {}  # type: State
+        self.known = []  # type: List[State]
+        self.unsure = False
+        self.clash = False
+        self.needed = False
+        self.about = {}  # type: Dict[str, Any]
 
 
-def conflicts(journal):
-    """Return the resources of a run that somebody has changed since, each with what is there now."""
-    last, first = {}, {}
-    for row in journal.pending():
-        if row["kind"] == "change":
-            last[row["resource"]] = row["after"]
-            first.setdefault(row["resource"], row["before"])
-    found = []
-    for resource, after in last.items():
-        present = read_state(resource)
-        if after is not None and not same(present, after) and not same(present, first[resource]):
-            found.append({"resource": resource, "now": describe(resource, present), "then": describe(resource, after)})
-    return found
+def _items(journal: Journal, entry: Dict[str, Any]) -> List[Tuple[str, State, State, bool]]:
+    """Return (resource, before, after, sure) of an entry; what a crash interrupted is compared with the present."""
+    kind, done = entry["kind"], entry["done"]
+    if kind == "tree":
+        if done:
+            return [(resource, before, after, True) for resource, before, after in entry["changes"]]
+        content = journal.fetch({"sha256": entry["before"]["manifest"]})
+        patterns = entry["patterns"]
+        return [row + (False,) for row in _tree_changes(json.loads(content.decode("ascii")), patterns, ETC in patterns)]
+    if kind == "packages":
+        changes = entry.get("changes")
+        if not done:
+            content = journal.fetch({"sha256": entry["before"]["list"]})
+            changes = _package_changes(json.loads(content.decode("ascii")))
+        return [("package:" + n, {"version": old}, {"version": new}, done) for n, (old, new) in changes.items()]
+    return [(entry["resource"], entry["before"], entry["after"], done)]
 
 
-def undo(journal, start=0, into=None, skip_packages=False):
-    """Bring back what a run changed, newest first, then run the effects of what was undone, each once.
+def plan(journal: Journal, start: int = 1) -> List[Step]:
+    """Return what an undo has to do, newest first.
+
+    Steps that are not ``needed`` now may become so: what removes a package may find links that an older state of a unit
+    has just brought back.
+    """
+    steps = {}  # type: Dict[str, Step]
+    for entry in journal.entries():
+        if entry["seq"] < start or entry["kind"] in ("effect", "command"):
+            continue
+        try:
+            items = _items(journal, entry)
+        except Kept:
+            continue
+        for order, (resource, before, after, sure) in enumerate(items):
+            step = steps.setdefault(resource, Step(resource))
+            if not step.seq:
+                step.before = before
+            step.seq, step.order, step.after, step.unsure = entry["seq"], order, after, not sure
+            step.calls.add(entry["call"])
+            step.known += [before, after]
+            step.about = {key: entry[key] for key in ("role", "title", "checks") if key in entry}
+    packages = installed() if any(name.startswith("package:") for name in steps) else {}
+    for step in steps.values():
+        _decide(step, packages, steps)
+    kept = [step for step in steps.values() if not (step.clash and _soft(step.resource))]
+    return sorted(kept, key=_newest_first)
+
+
+def _soft(resource: str) -> bool:
+    kind, name = resource.split(":", 1)
+    return kind == "file" and bool(_SOFT.match(name))
+
+
+def _newest_first(step: Step) -> Tuple[int, int, int]:
+    # Inside one entry: what has to come back first, folders before their files; then what has to go, files first.
+    depth = step.resource.count("/")
+    gone = step.target.get("type") == "absent" and step.resource.startswith("file:")
+    return (-step.seq, 1 if gone else 0, -depth if gone else depth)
+
+
+def _decide(step: Step, packages: Dict[str, str], steps: Dict[str, Step]) -> None:
+    kind, name = step.resource.split(":", 1)
+    if kind == "package":
+        step.target, step.current = step.before, {"version": packages.get(name)}
+        step.needed = not same(step.current, step.target)
+        return
+    step.current = read_state(step.resource)
+    step.target = step.before
+    if kind == "line":
+        step.target, step.clash = merge_line(step.before, step.after, step.current)
+    elif kind == "unit":
+        # A service that ended or was started since is no decision of anybody; its enablement is.
+        step.clash = all(step.current.get("links") != state.get("links") for state in step.known)
+    else:
+        loose = ("attr:" + name) in steps
+        step.clash = not any(_alike(step.current, state, loose) for state in step.known)
+    step.needed = not same(step.current, step.target) or _older(step)
+    step.clash = step.clash and step.needed and not step.unsure
+
+
+def _older(step: Step, current: Optional[State] = None) -> bool:
+    """Return whether the content is back but its time is not."""
+    present = current or step.current
+    return "mtime_ns" in step.target and step.target["mtime_ns"] != present.get("mtime_ns")
+
+
+def _alike(one: State, other: State, loose: bool) -> bool:
+    if loose and one.get("type") == other.get("type") == "file":
+        return bool(one.get("sha256") == other.get("sha256"))
+    return same(one, other)
+
+
+def undo(
+    run: str, start: int = 1, reason: str = "", into: Optional[Journal] = None, force: bool = True
+) -> Dict[str, Any]:
+    """Bring back what a run changed from an entry on, newest first; then run the effects of that, each once.
 
     Args:
-        journal: of the run.
-        start: first row to undo.
-        into: journal of the run that undoes; None marks the rows as undone in their own journal.
-        skip_packages: leave installed packages as they are (the guard, which has no network to count on).
+        run: whose changes.
+        start: number of the first entry.
+        reason: why, for the journal.
+        into: journal of the run that undoes; the run's own if None.
+        force: also where somebody has changed a resource since; without it nothing is done if there is one.
 
     Returns:
-        ``{"resources": […], "problems": […], "changes": [(resource, before, after)]}``. One resource that cannot be
-        brought back does not keep the others from it.
+        ``changes`` [{resource, title, checks, before, after}], ``conflicts`` [{resource, why}], ``kept`` (left on
+        purpose), ``problems`` (could not be brought back). One resource does not keep the others from coming back.
     """
-    rows = journal.pending(start)
-    undone, problems, changes = [], [], []
-    units_changed = False
-    batch = {}
-    for row in reversed(rows):
-        if row["kind"] != "change":
-            continue
-        # A package that stays keeps its files: dpkg would never bring a deleted configuration file back.
-        if skip_packages and row.get("packaged"):
-            continue
-        resource, before = row["resource"], row["before"]
-        if resource.startswith("package:"):
-            batch[resource] = before
-            continue
-        if batch:
-            _undo_packages(batch, into, skip_packages, undone, problems, changes)
-            batch = {}
+    source = Journal(run)
+    if not source.exists():
+        raise LedgerError("PS-E5015", "本机没有运行 %s 的账本" % run)
+    steps = plan(source, start)
+    conflicts = [{"resource": step.resource, "why": _clash_text(step)} for step in steps if step.clash]
+    report = {"changes": [], "conflicts": conflicts, "kept": [], "problems": []}  # type: Dict[str, Any]
+    if conflicts and not force:
+        return report
+    steps = steps if any(step.needed for step in steps) else []
+    target = into or Journal(run, lenient=force)
+    if steps:
+        target.open()
+    _carry_out(steps, source, target, reason, report)
+    calls = set().union(*(step.calls for step in steps)) if steps else set()
+    if report["changes"] or report["problems"]:
+        report["problems"] += _effects(source, target, start, calls, reason)
+    return report
+
+
+def _clash_text(step: Step) -> str:
+    then, now = describe(step.resource, step.after), describe(step.resource, step.current)
+    return "之后又被改动：当时为 %s，现为 %s" % (then, now) if then != now else "之后又被改动"
+
+
+def _carry_out(steps: List[Step], source: Journal, target: Journal, reason: str, report: Dict[str, Any]) -> None:
+    reload_needed = False
+    while steps:
+        step = steps.pop(0)
+        kind, name = step.resource.split(":", 1)
+        target.about = dict(step.about, undoes=[source.run, step.seq], reason=reason)
         try:
-            if units_changed and resource.startswith("unit:"):
-                run(["systemctl", "daemon-reload"], timeout=120)
-                units_changed = False
-            present = read_state(resource)
-            if same(present, before) and not _only_time_differs(present, before):
+            if kind == "package":
+                batch = [step] + [one for one in steps if one.resource.startswith("package:") and one.seq == step.seq]
+                steps[:] = [one for one in steps if one not in batch]
+                batch = [one for one in batch if one.needed]
+                if not batch:
+                    continue
+                report["kept"] += _undo_packages(batch, target, {one.resource: one for one in steps})
+                report["changes"] += [change_row(one.resource, one.current, one.target, one.about) for one in batch]
                 continue
-            if into is not None:
-                if before.get("type") == "file":
-                    into.keep(journal.blob(before["sha256"]))
-                done = into.change(resource, before)
-                if done:
-                    changes.append((resource, done[0], done[1]))
-                else:
-                    set_state(resource, before, journal.blob)
-            else:
-                set_state(resource, before, journal.blob)
-            undone.append(resource)
-            units_changed = units_changed or "/systemd/" in resource
+            if kind == "unit" and reload_needed:
+                systemctl("daemon-reload")
+                reload_needed = False
+            before = read_state(step.resource, target.keep)
+            if same(before, step.target) and not _older(step, before):
+                continue
+            if step.target.get("type") == "file" and step.target.get("sha256"):
+                target.keep(source.fetch(step.target))
+            target.change(step.resource, before, step.target, source.fetch)
+            if not same(before, step.target):
+                report["changes"].append(change_row(step.resource, before, step.target, step.about))
+            reload_needed = reload_needed or "/systemd/system" in name
+        except Kept as why:
+            report["kept"].append("%s：%s" % (step.resource, why))
         except (OSError, LedgerError) as error:
-            problems.append("%s：%s" % (resource, error))
-    if batch:
-        _undo_packages(batch, into, skip_packages, undone, problems, changes)
-    if undone:
-        run(["systemctl", "daemon-reload"], timeout=120)
-        problems += _effects(rows, into)
-    if into is None and rows:
-        journal.write(kind="undone", start=start, packages_kept=skip_packages)
-    return {"resources": undone, "problems": problems, "changes": changes}
+            report["problems"].append("%s：%s" % (step.resource, error))
+    if reload_needed:
+        tool(["systemctl", "daemon-reload"])
 
 
-def _only_time_differs(present, before):
-    return before.get("mtime_ns") is not None and present.get("mtime_ns") != before["mtime_ns"]
+def _undo_packages(batch: List[Step], target: Journal, later: Dict[str, Step]) -> List[str]:
+    """Bring a set of packages back; a removal may not take along what others put into /etc or made an account of."""
+    kept = []  # type: List[str]
+    contents = {}  # type: Dict[str, bytes]
+
+    def remember(content: bytes) -> str:
+        contents[digest(content)] = content
+        return digest(content)
+
+    def action() -> None:
+        old = {"files": snapshot([ETC], remember, _SNAPSHOT_LARGEST), "lines": accounts()}
+        kept.extend(set_packages({one.resource.split(":", 1)[1]: one.target["version"] for one in batch}))
+        for resource, before, after in _tree_changes(old, [ETC], True):
+            if resource not in later and after["type"] == "absent":
+                with contextlib.suppress(Kept):
+                    set_state(resource, before, lambda state: contents[state["sha256"]])
+
+    observe_packages(target, action)
+    return kept
 
 
-def _undo_packages(batch, into, skip, undone, problems, changes):
-    if skip:
-        return
-    present = packages()
-    versions = {resource.split(":", 1)[1]: state["version"] for resource, state in batch.items()}
-    versions = {name: version for name, version in versions.items() if present.get(name) != version}
-    if not versions:
-        return
-    try:
-        rows = []
-        if into is not None:
-            for name, version in versions.items():
-                state = {"version": present.get(name)}
-                seq = into.write(kind="change", resource="package:" + name, before=state, after={"version": version})
-                rows.append((seq, "package:" + name, state, {"version": version}))
-        set_packages(versions)
-        for seq, resource, before, after in rows:
-            into.write(kind="done", of=seq)
-            changes.append((resource, before, after))
-        undone.extend("package:" + name for name in versions)
-    except (OSError, LedgerError) as error:
-        problems.append("软件包：%s" % error)
-
-
-def _effects(rows, into):
-    problems = []
-    seen = set()
-    for row in rows:
-        if row["kind"] != "effect" or tuple(row["argv"]) in seen:
-            continue
-        seen.add(tuple(row["argv"]))
-        if _of_idle_unit(row["argv"]):
-            continue
-        if into is not None:
-            into.write(kind="effect", argv=row["argv"])
-        status, _, err = run(row["argv"], timeout=180)
-        if status:
-            problems.append("%s：%s" % (" ".join(row["argv"]), _last(err) or status))
+def _effects(source: Journal, target: Journal, start: int, calls: set, reason: str) -> List[str]:
+    problems, seen = [], []  # type: List[str], List[List[str]]
+    for entry in source.entries():
+        if entry["kind"] == "effect" and entry["seq"] >= start and entry["call"] in calls and entry["argv"] not in seen:
+            seen.append(entry["argv"])
+            if _of_idle_unit(entry["argv"]):
+                continue
+            status = run_effect(target, entry["argv"], reason)
+            if status:
+                problems.append("%s：%s" % (" ".join(entry["argv"]), status))
     return problems
 
 
-def _of_idle_unit(argv):
-    """Return whether an effect reloads a unit that the undo has stopped or removed; it must not start it again."""
-    return argv[0] == "systemctl" and argv[2:3] == ["--"] and not _read_unit(argv[3], None)["active"]
+def _of_idle_unit(argv: List[str]) -> bool:
+    """Return whether an effect reloads a unit that the undo has stopped or removed."""
+    return argv[0] == "systemctl" and argv[2:3] == ["--"] and not read_units(argv[3:])[argv[3]]["active"]
 
 
-def describe(resource, state):
+def run_effect(journal: Journal, argv: List[str], reason: str = "", timeout: float = 200) -> str:
+    """Journal and run a program that makes files take effect; return why it failed, or nothing."""
+    journal.about = dict(journal.about, reason=reason) if reason else journal.about
+    seq = journal.begin("effect", "effect:" + " ".join(argv), None, argv=argv)
+    status, out, err = tool(argv, timeout)
+    journal.done(seq, status=status)
+    return "" if not status else last_line(err, out) or "退出码 %d" % status
+
+
+# --- in words
+
+
+def change_row(resource: str, before: State, after: State, about: Dict[str, Any]) -> Dict[str, Any]:
+    """Return a row of a result's ``changes``; account databases go by the account's name."""
+    shown = resource
+    if resource.startswith("line:"):
+        _, database, name = resource.split(":", 2)
+        shown = ("group:" if database in ("group", "gshadow") else "account:") + name
+    return {
+        "resource": shown,
+        "title": about.get("title") or shown,
+        "checks": about.get("checks") or [],
+        "before": describe(resource, before),
+        "after": describe(resource, after),
+    }
+
+
+def describe(resource: str, state: Optional[State]) -> str:
     """Return a state in one short line without any secret."""
-    if state is None:
-        return "未完成"
     kind = resource.split(":", 1)[0]
-    if kind == "file":
-        if state["type"] == "file":
-            return "文件 %s %s:%s sha256 %s" % (
-                state["mode"],
-                _user(state["uid"]),
-                _group(state["gid"]),
-                state["sha256"][:12],
-            )
-        if state["type"] == "link":
-            return "链接 → " + state["target"]
-        if state["type"] == "absent":
+    if not state or state.get("type") == "absent":
+        return "不存在"
+    if kind in ("file", "attr"):
+        if state.get("type") == "link":
+            return "链接 → %s" % state["target"]
+        if state["mode"] is None:
             return "不存在"
-        return "%s %s %s:%s" % ("目录", state["mode"], _user(state["uid"]), _group(state["gid"]))
-    if kind == "attr":
-        return (
-            "不存在"
-            if state["mode"] is None
-            else "%s %s:%s" % (state["mode"], _user(state["uid"]), _group(state["gid"]))
-        )
+        text = "%04o %s:%s" % (state["mode"], user_name(state["uid"]), group_name(state["gid"]))
+        if state.get("type") == "directory":
+            return "目录 " + text
+        return text + (" sha256 " + state["sha256"][:12] if state.get("sha256") else "")
     if kind == "unit":
-        if not state["present"]:
+        if state["load"] == "not-found":
             return "没有该单元"
         return "%s，%s" % (state["enabled"] or "无启用状态", "运行" if state["active"] else "未运行")
-    if kind in ("sysctl", "command"):
+    if kind == "sysctl":
         return "无" if state["value"] is None else state["value"]
     if kind == "package":
-        return state["version"] or "未安装"
-    return _describe_line(resource, state["line"])
+        return {None: "未安装", CONFIG: "已卸载，留有配置"}.get(state["version"], state["version"])
+    return _describe_line(resource.split(":", 2)[1], state["text"].split(":"))
 
 
-def _describe_line(resource, line):
-    if line is None:
-        return "无此条目"
-    fields = line.split(":")
-    if "shadow" in resource:
-        word = fields[1] if len(fields) > 1 else ""
-        held = "无口令" if word == "" else "锁定" if word[0] in "!*" else "有口令"
-        return held + "，" + ":".join(fields[2:])
-    return line
+def _describe_line(database: str, fields: List[str]) -> str:
+    if database == "shadow" and len(fields) > 7:
+        held = "无口令" if not fields[1] else "锁定" if fields[1][0] in "!*" else "有口令"
+        names = ("上次修改", "最短", "最长", "提醒", "宽限")
+        return held + "，" + "，".join("%s %s" % pair for pair in zip(names, (f or "无" for f in fields[2:7])))
+    if database == "gshadow":
+        return "成员 " + (fields[-1] or "无")
+    if database == "group":
+        return "gid %s，成员 %s" % (fields[2], fields[3] or "无") if len(fields) > 3 else ":".join(fields)
+    return ":".join(fields[:1] + fields[2:])
 
 
-def _user(uid):
+def user_name(uid: int) -> str:
+    """Return an account's name, or its number."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
 
 
-def _group(gid):
+def group_name(gid: int) -> str:
+    """Return a group's name, or its number."""
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:
         return str(gid)
 
 
-# ---- guard
+# ----------------------------------------------------------------------------------------------------------------------
+# One at a time; what a crash leaves behind
+# ----------------------------------------------------------------------------------------------------------------------
 
 
-class Lock(object):
-    """One process at a time changes or restores this host."""
-
-    def __init__(self, root=ROOT, seconds=_LOCK_SECONDS):
-        self.root = root
-        self.seconds = seconds
-        self.file = None
-
-    def __enter__(self):
-        """Wait for the lock; give up with PS-E5016."""
-        if not os.path.isdir(self.root):
-            os.makedirs(self.root, mode=0o700)
-        self.file = open(os.path.join(self.root, "lock"), "w")
-        deadline = time.monotonic() + self.seconds
-        while True:
-            try:
-                fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return self
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise LedgerError("PS-E5016", "另一个作业正在改动这台主机") from None
-                time.sleep(0.2)
-
-    def __exit__(self, *_):
-        """Let go."""
-        self.file.close()
+def _note(*names: str) -> str:
+    return os.path.join(BASE, *names)
 
 
-def _guard_path(root, name):
-    return os.path.join(root, "guard", name)
-
-
-def read_guard(root=ROOT, name="armed.json"):
-    """Return what a guard file says, or None."""
+def read_note(*names: str) -> Optional[Dict[str, Any]]:
+    """Return a small JSON document of the ledger's folder, or None."""
     try:
-        with open(_guard_path(root, name)) as file:
-            return json.load(file)
+        with open(_note(*names)) as file:
+            return json.load(file)  # type: ignore[no-any-return]
     except (OSError, ValueError):
         return None
 
 
-def _write_guard(root, name, document):
-    folder = os.path.join(root, "guard")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    path = _guard_path(root, name)
-    with open(path + ".new", "w") as file:
-        json.dump(document, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(path + ".new", path)
-    _sync_folder(folder)
+def write_note(document: Dict[str, Any], *names: str) -> None:
+    """Write a small JSON document so that it is whole or not there.
+
+    Raises:
+        LedgerError: PS-E5010.
+    """
+    path = _note(*names)
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with open(path + ".new", "w") as file:
+            json.dump(document, file, sort_keys=True)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(path + ".new", path)
+        _sync_folder(os.path.dirname(path))
+    except OSError as error:
+        raise LedgerError("PS-E5010", "账本写不进 %s：%s" % (path, error.strerror)) from None
 
 
-def _unit_text(path, text):
-    with open(path, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+def remove_note(*names: str) -> None:
+    """Remove such a document."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_note(*names))
 
 
-def arm(run_id, start, seconds, root=ROOT):
-    """Start the timer that takes back what the run changes from row ``start`` on, also after a reboot.
+@contextlib.contextmanager
+def lock(seconds: float = _LOCK_SECONDS) -> Iterator[None]:
+    """Let one process at a time change or restore this host.
+
+    Raises:
+        LedgerError: PS-E5010 not writable, PS-E5016 somebody holds it for longer.
+    """
+    try:
+        os.makedirs(BASE, mode=0o700, exist_ok=True)
+        os.chmod(BASE, 0o700)
+        fd = os.open(_note("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise LedgerError("PS-E5010", "账本写不进 %s：%s" % (BASE, error.strerror)) from None
+    try:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise LedgerError("PS-E5016", "另一个作业正在改动这台主机（等待了 %d 秒）" % seconds) from None
+                time.sleep(0.1)
+        yield
+    finally:
+        os.close(fd)
+
+
+def repair() -> Optional[Dict[str, Any]]:
+    """Take back what a call that died in the middle had begun; return the report, or None. The lock must be held."""
+    left = read_note("open.json")
+    if left is None:
+        return None
+    return _take_back(left["run"], left["start"], "unfinished", lambda: remove_note("open.json"))
+
+
+def _take_back(run: str, start: int, reason: str, ended: Callable[[], None]) -> Dict[str, Any]:
+    report = {"run": run, "reason": reason, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    done = {"changes": [], "conflicts": [], "kept": [], "problems": []}  # type: Dict[str, Any]
+    if Journal(run).exists():
+        done = undo(run, start, reason)
+    report.update(done, resources=[row["resource"] for row in done["changes"]])
+    ended()
+    return report
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Guard
+# ----------------------------------------------------------------------------------------------------------------------
+_SERVICE_TEXT = """[Unit]
+Description=Panshi guard: take back a change that nobody has confirmed
+After=multi-user.target
+
+[Service]
+Type=oneshot
+ExecStart={python} {program} restore
+TimeoutStartSec=900
+
+[Install]
+WantedBy=multi-user.target
+"""
+_TIMER_TEXT = """[Unit]
+Description=Panshi guard: countdown to the restore
+
+[Timer]
+OnActiveSec={seconds}
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def arm(run: str, start: int, seconds: int) -> None:
+    """Start the countdown to taking back what a run changes from an entry on. A reboot takes it back at once.
 
     Raises:
         LedgerError: PS-E5011 the timer does not run; nothing was changed.
     """
-    _write_guard(root, "armed.json", {"run": run_id, "start": start, "seconds": seconds, "time": time.time()})
-    # The timer counts down; after a reboot, which stops it, the enabled service restores at once. (A timer with
-    # OnBootSec would run out the moment it is started on a host that has been up for longer.)
-    _unit_text(
-        os.path.join(_UNIT_FOLDER, _SERVICE),
-        "[Unit]\nDescription=Panshi guard: take back an unconfirmed change\n\n[Service]\nType=oneshot\n"
-        "TimeoutStartSec=600\nExecStart=/usr/bin/env python3 %s restore\n\n"
-        "[Install]\nWantedBy=multi-user.target\n" % os.path.join(root, "panshi_ledger.py"),
-    )
-    _unit_text(
-        os.path.join(_UNIT_FOLDER, _TIMER),
-        "[Unit]\nDescription=Panshi guard: countdown\n\n[Timer]\nOnActiveSec=%d\nAccuracySec=1s\n" % seconds,
-    )
-    problems = []
-    # A timer of an earlier guarded task is stopped first, so that the countdown begins anew.
-    for argv in (["daemon-reload"], ["stop", _TIMER], ["enable", _SERVICE], ["start", _TIMER]):
-        status, _, err = run(["systemctl"] + argv, timeout=60)
-        if status and argv[0] != "stop":
-            problems.append(_last(err))
-    if problems or not _read_unit(_TIMER, None)["active"]:
-        disarm(root)
-        raise LedgerError("PS-E5011", "回退定时器没有启动：%s；没有改动" % "；".join(problems))
+    armed = read_note("guard", "armed.json")
+    if armed and armed["run"] == run:
+        start = min(start, armed["start"])
+    note = {"run": run, "start": start, "seconds": seconds, "time": int(time.time())}
+    try:
+        write_note(note, "guard", "armed.json")
+        program = _note("panshi_ledger.py")
+        # OnBootSec would fire at once on a host that has been up for longer, so the service itself belongs to the boot.
+        _write_text(os.path.join(UNITS, SERVICE), _SERVICE_TEXT.format(python=sys.executable, program=program))
+        _write_text(os.path.join(UNITS, TIMER), _TIMER_TEXT.format(seconds=int(seconds)))
+        systemctl("daemon-reload")
+        systemctl("enable", TIMER, SERVICE)
+        systemctl("restart", TIMER)
+        if not read_units([TIMER])[TIMER]["active"]:
+            raise LedgerError("PS-E5011", "定时器没有运行")
+    except (OSError, LedgerError) as error:
+        _remove_guard()
+        remove_note("guard", "armed.json")
+        why = error.args[0] if isinstance(error, LedgerError) else error
+        raise LedgerError("PS-E5011", "回退定时器没有启动，没有做任何改动：%s" % why) from None
 
 
-def disarm(root=ROOT):
-    """Stop and remove the timer.
+def _write_text(path: str, text: str) -> None:
+    _replace(path, {"type": "file", "mode": 0o644, "uid": 0, "gid": 0}, text.encode("ascii"))
+
+
+def disarm(run: str) -> None:
+    """Stop and remove the countdown: the change is confirmed.
 
     Raises:
-        LedgerError: PS-E5017 it still runs.
+        LedgerError: PS-E5018 it has already run out, PS-E5017 it cannot be stopped.
     """
-    run(["systemctl", "stop", _TIMER], timeout=60)
-    run(["systemctl", "disable", _SERVICE], timeout=60)
-    for name in (_TIMER, _SERVICE):
-        path = os.path.join(_UNIT_FOLDER, name)
-        if os.path.exists(path):
-            os.unlink(path)
-    run(["systemctl", "daemon-reload"], timeout=60)
-    if os.path.exists(_guard_path(root, "armed.json")):
-        os.unlink(_guard_path(root, "armed.json"))
-    if _read_unit(_TIMER, None)["active"]:
+    armed = read_note("guard", "armed.json")
+    if armed is None or armed["run"] != run or read_note("guard", "fired.json"):
+        raise LedgerError("PS-E5018", "回退定时器已经触发，改动已恢复")
+    # From here on a restore that starts finds nothing to do; only then the units go.
+    os.rename(_note("guard", "armed.json"), _note("guard", "disarmed-%d.json" % time.time()))
+    _remove_guard()
+    if read_units([TIMER])[TIMER]["active"]:
         raise LedgerError("PS-E5017", "回退定时器仍在运行")
 
 
-def fired(run_id, root=ROOT):
-    """Return whether the guard of a run has begun to take it back."""
-    found = read_guard(root, "fired.json")
-    return bool(found) and found.get("run") == run_id
+def _remove_guard() -> None:
+    tool(["systemctl", "stop", TIMER])
+    tool(["systemctl", "disable", TIMER, SERVICE])
+    for name in (TIMER, SERVICE):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(UNITS, name))
+    tool(["systemctl", "daemon-reload"])
 
 
-def restore(root=ROOT, reason="timer"):
-    """Take back what the armed guard covers, and say so for the next run; return what was done, or None.
-
-    Called by the timer, without waiting for anybody for long: a module that still holds the lock is told to stop.
-    """
-    armed = read_guard(root)
-    if armed is None:
-        return None
-    _write_guard(root, "fired.json", armed)
-    lock = Lock(root, _LOCK_SECONDS if reason == "timer" else 0)
-    try:
-        lock.__enter__()
-    except LedgerError:
-        pass  # the module hangs; safety first
-    try:
-        done = undo(Journal(armed["run"], root), armed["start"], skip_packages=True)
-        report = {
-            "run": armed["run"],
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "reason": reason,
-            "resources": done["resources"],
-            "problems": done["problems"],
-        }
-        _write_guard(root, "restored.json", report)
-        # The unit of this very process is removed last; systemd lets the process end.
-        disarm(root)
-    finally:
-        lock.__exit__()
-    return report
+def fired() -> bool:
+    """Return whether the guard has begun to take changes back: whoever still changes something has to stop."""
+    return os.path.exists(_note("guard", "fired.json"))
 
 
-def take_report(root=ROOT):
-    """Return, once, what a guard restored since the last call; None if nothing."""
-    report = read_guard(root, "restored.json")
-    if report is not None:
-        os.replace(_guard_path(root, "restored.json"), _guard_path(root, "restored-%s.json" % report["time"]))
-        if os.path.exists(_guard_path(root, "fired.json")):
-            os.unlink(_guard_path(root, "fired.json"))
-    return report
-
-
-def expand(patterns):
-    """Return the files, links and directories that globs name, files below a named directory too, sorted."""
-    found = set()
-    for pattern in patterns:
-        if not glob.has_magic(pattern):
-            found.add(pattern)
-        found.update(glob.glob(pattern))
-    for path in list(found):
-        if os.path.isdir(path) and not os.path.islink(path):
-            for folder, _, names in os.walk(path):
-                found.update(os.path.join(folder, name) for name in names)
-    return sorted(found)
-
-
-def tree(root="/etc"):
-    """Return every file and link below a folder that is small enough to keep."""
-    found = []
-    for folder, folders, names in os.walk(root):
-        for name in names + [one for one in folders if os.path.islink(os.path.join(folder, one))]:
-            path = os.path.join(folder, name)
-            mode = os.lstat(path).st_mode
-            if stat.S_ISLNK(mode) or (stat.S_ISREG(mode) and os.lstat(path).st_size <= _MOST_BYTES):
-                found.append(path)
-    return found
-
-
-def install_self(source, root=ROOT):
-    """Put this program where the timer finds it.
+def restore(reason: str = "timer", locked: bool = False) -> Optional[Dict[str, Any]]:
+    """Take back what the armed guard covers; return the report, or None if none is armed.
 
     Args:
-        source: its text.
-        root: the ledger's folder.
+        reason: ``timer``, ``asked`` or ``other run``.
+        locked: the caller holds the lock.
     """
-    path = os.path.join(root, "panshi_ledger.py")
+    armed = read_note("guard", "armed.json")
+    if armed is None:
+        return None
+    if locked:
+        return _restore(armed, reason)
+    with contextlib.suppress(LedgerError):
+        write_note(armed, "guard", "fired.json")
+    with contextlib.ExitStack() as stack:
+        # A module that hangs while it holds the lock must not keep the host locked out.
+        with contextlib.suppress(LedgerError):
+            stack.enter_context(lock())
+        if read_note("guard", "armed.json") is None:
+            remove_note("guard", "fired.json")
+            return None
+        report = _restore(armed, reason)
+        with contextlib.suppress(LedgerError):
+            write_note(report, "guard", "restored-%d.json" % time.time())
+        return report
+
+
+def _restore(armed: Dict[str, Any], reason: str) -> Dict[str, Any]:
+    def ended() -> None:
+        remove_note("guard", "armed.json")
+        remove_note("guard", "fired.json")
+        left = read_note("open.json")
+        if left and left["run"] == armed["run"]:
+            remove_note("open.json")
+        _remove_guard()
+
+    return _take_back(armed["run"], armed["start"], reason, ended)
+
+
+def take_reports(acknowledge: bool = True) -> List[Dict[str, Any]]:
+    """Return what a guard has taken back since the last call, oldest first."""
+    reports = []
+    for path in sorted(glob.glob(_note("guard", "restored-*.json"))):
+        report = read_note("guard", os.path.basename(path))
+        if report is not None:
+            reports.append(report)
+        if acknowledge:
+            os.rename(path, _note("guard", "acknowledged-" + os.path.basename(path)))
+    return reports
+
+
+def install_program(source: bytes) -> None:
+    """Put this file where the timer finds it.
+
+    Raises:
+        LedgerError: PS-E5010.
+    """
+    path = _note("panshi_ledger.py")
+    wanted = {"type": "file", "mode": 0o600, "uid": 0, "gid": 0, "sha256": digest(source)}
     try:
-        with open(path) as file:
-            if file.read() == source:
-                return
-    except OSError:
-        pass
-    os.makedirs(root, mode=0o700, exist_ok=True)
-    with open(path + ".new", "w") as file:
-        file.write(source)
-        file.flush()
-        os.fsync(file.fileno())
-    shutil.copymode("/etc/passwd", path + ".new")
-    os.replace(path + ".new", path)
+        present = read_file(path)
+        if present.get("sha256") != wanted["sha256"] or present["uid"]:
+            require_space(len(source))
+            _replace(path, wanted, source)
+    except OSError as error:
+        raise LedgerError("PS-E5010", "账本写不进 %s：%s" % (BASE, error.strerror)) from None
 
 
-def main(argv):
-    """``panshi_ledger.py restore``: what the timer calls. A person may call it as well."""
-    if argv[1:] != ["restore"]:
-        sys.stderr.write("usage: panshi_ledger.py restore\n")
-        return 2
-    report = restore()
-    if report is None:
-        print("没有待恢复的改动")
-        return 0
-    print("已恢复 %d 项（运行 %s）" % (len(report["resources"]), report["run"]))
-    for problem in report["problems"]:
-        print("未能恢复 " + problem)
-    return 1 if report["problems"] else 0
+# ----------------------------------------------------------------------------------------------------------------------
+# Command line
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def main(argv: List[str]) -> int:
+    """``restore``: what the timer calls. ``undo RUN [--force]``: a rollback from a console, when all else is gone."""
+    try:
+        if argv == ["restore"]:
+            report = restore()
+        elif len(argv) in (2, 3) and argv[0] == "undo" and argv[2:] in ([], ["--force"]):
+            with lock():
+                report = undo(argv[1], reason="console", force=bool(argv[2:]))
+        else:
+            sys.stderr.write("usage: panshi_ledger.py restore | undo RUN [--force]\n")
+            return 2
+    except LedgerError as error:
+        sys.stderr.buffer.write((str(error) + "\n").encode("utf-8"))
+        return 1
+    lines = ["没有待恢复的改动"] if report is None else ["已恢复 %d 项" % len(report["changes"])]
+    if report is not None:
+        lines += ["已恢复 " + row["resource"] for row in report["changes"]]
+        lines += ["冲突 %s：%s" % (row["resource"], row["why"]) for row in report["conflicts"]]
+        lines += ["保留 " + line for line in report["kept"]] + ["未能恢复 " + line for line in report["problems"]]
+    sys.stdout.buffer.write(("\n".join(lines) + "\n").encode("utf-8"))
+    return 1 if report and (report["problems"] or (report["conflicts"] and not report["changes"])) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    sys.exit(main(sys.argv[1:]))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 import glob
 import grp
@@ -11,6 +10,7 @@ import importlib
 import os
 import pwd
 import re
+import shutil
 import time
 
 from ansible.module_utils import panshi_ledger as ledger
@@ -20,7 +20,7 @@ DOCUMENTATION = """
 module: panshi_change
 short_description: Makes rendered steps, journaled, or undoes a run
 version_added: "1.0.0"
-author: Panshi
+author: Panshi maintainers
 description:
   - Called by the action plugin of the same name, which renders templates, chooses steps and guards what can lock out.
 options:
@@ -37,7 +37,7 @@ options:
     type: list
     elements: dict
   guard:
-    description: C({seconds}) of the restore timer, or nothing.
+    description: C(seconds) of the restore timer, or nothing.
     type: dict
   undo:
     description: Id of a run to undo, instead of steps.
@@ -56,11 +56,11 @@ options:
     default: false
 """
 
-EXAMPLES = """
+EXAMPLES = r"""
 - name: Banner
   panshi_change:
     steps:
-      - file: {path: /etc/issue, content: "Authorized use only\\n", mode: "0644"}
+      - file: {path: /etc/issue, content: "Authorized use only\n", mode: "0644"}
 """
 
 RETURN = """
@@ -72,14 +72,41 @@ skips:
   description: What could not be done, and why.
   type: list
   returned: always
+restored:
+  description: What a guard, or the repair of an unfinished call, has taken back before this call.
+  type: dict
+  returned: always
+armed:
+  description: Whether a guard waits for C(disarm).
+  type: bool
+  returned: always
+undone:
+  description: Whether the steps of this call were taken back because one of them failed.
+  type: bool
+  returned: on failure
+conflicts:
+  description: Resources that somebody has changed since the run that is to be undone.
+  type: list
+  returned: with C(undo)
 """
 
-_SECRET = re.compile(r"(?i)((?:pass(?:word|wd|phrase)?|secret|token|community|key)\s*[=:]\s*)(\S+)")
-_MOST_DIFF = 200 * 1024
+_MOST_DIFF = 200_000
+_LISTS_SECONDS = _DAY = 24 * 3600
 # Hashes and keys never leave the host, not even as a difference.
-_NO_DIFF = ("/etc/shadow*", "/etc/gshadow*", "/etc/security/opasswd*", "*_key", "*.key", "*/.ssh/*", "/var/lib/aide/*")
-_LISTS_SECONDS = 24 * 3600
-_DAY = 24 * 3600
+_NO_DIFF = (
+    *("/etc/shadow*", "/etc/gshadow*", "/etc/security/opasswd*", "*_key", "*.key", "*.keys", "*.pem", "*.p12"),
+    *("*/.ssh/*", "*/user.cfg", "*credentials*", "/etc/passwd*", "/var/lib/aide/*", "*/.pgpass", "*/.netrc"),
+)
+_WORD = r"[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|authtok|credential|api_?key|bindpw|rootpw|community)[\w.-]*"
+_MASKS = (
+    (re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(-----END \1-----|\Z)", re.S), r"-----BEGIN \1----- ***"),
+    (re.compile(r"(\b[a-zA-Z][\w+.-]*://[^\s/:@\"']*):[^\s/@\"']+@"), r"\1:***@"),
+    (re.compile(r"grub\.pbkdf2\.[\w.]+"), "grub.pbkdf2.***"),
+    (re.compile(r"\$(\w{1,10})\$[^\s:\"']{8,}"), r"$\1$***"),
+    (re.compile(r"(?i)(--?(?:pass\w*|secret|token|pwd)(?:=|[ \t]+))(\"[^\"]*\"|'[^']*'|[^\s;|&]+)"), r"\1***"),
+    (re.compile(r"(?im)(" + _WORD + r"[\"']?[ \t]*(?::=|[=:])[ \t]*)(?!(?:yes|no|true|false)\b)\S.*$"), r"\1***"),
+    (re.compile(r"(?i)(\b(?:r[ow]community6?|trapcommunity|community)[ \t]+)\S+"), r"\1***"),
+)
 
 
 class Failed(ledger.LedgerError):
@@ -91,94 +118,181 @@ class Run:
 
     def __init__(self, run: str, role: str, check: bool, guard: dict | None) -> None:
         self.journal = ledger.Journal(run)
-        self.check = check
-        self.guard = guard
-        self.role = role
+        self.check, self.guard, self.role = check, guard, role
         self.armed = False
-        self.first = None
+        self.first = 0
         self.changes: list[dict] = []
-        self.skipped: list[dict] = []
+        self.skips: list[dict] = []
         self.diffs: list[dict] = []
         self.step: dict = {}
-        self.touched: set[str] = set()
+        self.reload_needed = False
+        self._units: dict[str, dict] = {}
+        self._packages: dict[str, str] | None = None
 
     def begin(self, step: dict) -> None:
-        """Set what the next journal rows belong to."""
-        if self.armed and ledger.fired(self.journal.run_id):
-            raise Failed("PS-E5018", "回退定时器已到时，改动正在被撤回")
+        """Set what the next journal entries belong to."""
+        if self.armed and ledger.fired():
+            raise Failed("PS-E5018", "回退定时器已到时")
         self.step = step
-        self.journal.meta = {"role": self.role, "title": step.get("title", ""), "checks": step.get("checks", [])}
+        self.journal.about = {"role": self.role, "title": step.get("title", ""), "checks": step.get("checks", [])}
 
     def ready(self) -> None:
-        """Arm the guard before the first real change."""
-        if self.first is None:
-            self.first = self.journal.next_seq()
-            if self.guard:
-                ledger.arm(self.journal.run_id, self.first, int(self.guard["seconds"]))
-                self.armed = True
+        """Make the ledger ready and arm the guard before the first real change."""
+        if self.first:
+            return
+        ledger.install_program(_source())
+        first = self.journal.open()
+        ledger.write_note({"run": self.journal.run, "start": first}, "open.json")
+        self.first = first
+        if self.guard:
+            ledger.arm(self.journal.run, first, int(self.guard["seconds"]))
+            self.armed = True
 
     def note(self, resource: str, before: dict, after: dict) -> None:
-        """Remember a change for the result."""
-        said = {"before": ledger.describe(resource, before), "after": ledger.describe(resource, after)}
-        title = self.step.get("title") or resource
-        self.changes.append({"resource": resource, "title": title, "checks": self.step.get("checks", []), **said})
-        self.touched.add(resource)
+        """Remember a change for the result; lines of one account make one row."""
+        row = ledger.change_row(resource, before, after, self.step)
+        same = [one for one in self.changes if one["resource"] == row["resource"] and one["title"] == row["title"]]
+        if resource.startswith("line:") and same:
+            for key in ("before", "after"):
+                if row[key] not in same[0][key]:
+                    same[0][key] += "；" + row[key]
+        else:
+            self.changes.append(row)
+        self.reload_needed = self.reload_needed or "/systemd/system/" in resource
 
-    def bring(self, resource: str, after: dict, present: dict | None = None) -> bool:
-        """Bring a resource to a state."""
-        before = ledger.read_state(resource) if present is None else present
-        if ledger.same(before, after):
-            return False
-        if not self.check:
-            self.ready()
-            self.journal.change(resource, after)
-        self.note(resource, before, after)
-        return True
+    def said(self, resource: str, before: str, after: str) -> None:
+        """Remember a change that is told in words."""
+        title = self.step.get("title") or resource
+        row = {"resource": resource, "title": title, "checks": self.step.get("checks", [])}
+        self.changes.append({**row, "before": before, "after": after})
 
     def skip(self, resource: str, why: str) -> None:
         """Remember what could not be done."""
-        self.skipped.append({"resource": resource, "why": why})
+        self.skips.append({"resource": resource, "why": why})
 
-    def effect(self, argv: list[str]) -> None:
-        """Journal a command that an undo has to run as well."""
+    def bring(self, resource: str, before: dict, after: dict, content: bytes = b"") -> None:
+        """Bring a resource from its present state to another one."""
         if not self.check:
             self.ready()
-            self.journal.write(kind="effect", argv=argv)
+            if before.get("type") == "file":
+                before = ledger.read_state(resource, self.journal.keep)
+            self.journal.change(resource, before, after, lambda _: content)
+        self.note(resource, before, after)
+
+    def watch(self, patterns: list[str], action: object) -> None:
+        """Let an action change files and accounts; journal what it does."""
+        self.ready()
+        for resource, before, after in ledger.observe(self.journal, patterns, action):
+            if not resource.endswith("-"):
+                self.note(resource, before, after)
+
+    def packages(self) -> dict[str, str]:
+        """Return what is installed."""
+        if self._packages is None:
+            self._packages = ledger.installed()
+        return self._packages
+
+    def forget(self) -> None:
+        """Forget what packages or units may have become."""
+        self._packages = None
+        self._units = {}
+
+    def unit(self, name: str) -> dict:
+        """Return a unit's state; the first question asks for all units of the call."""
+        if self.reload_needed and not self.check:
+            ledger.run_effect(self.journal, ["systemctl", "daemon-reload"])
+            self.reload_needed = False
+            self.forget()
+        if name not in self._units:
+            self._units.update(ledger.read_units([name, *self.named]))
+        return self._units[name]
+
+    named: tuple[str, ...] = ()
 
 
-# ---- step: file
+def _call(argv: list, timeout: float = 300) -> tuple[int, str, str]:
+    return ledger.tool([str(word) for word in argv], timeout)
+
+
+def _why(out: str, err: str) -> str:
+    lines = [line.strip() for line in (err.strip() or out.strip()).splitlines() if line.strip()]
+    return mask(" / ".join(lines[-2:]))[:400]
+
+
+def mask(text: str) -> str:
+    """Return a text with what could be a secret replaced by ``***``."""
+    for pattern, replacement in _MASKS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+# ---- step: file, settings, attributes
 
 
 def step_file(run: Run, spec: dict) -> None:
     """Make a whole file, directory or link, or make it absent."""
-    path = spec["path"]
+    path, kind = spec["path"], spec.get("state", "file")
     resource = "file:" + path
-    kind = spec.get("state", "file")
-    present = ledger.read_state(resource)
-    if kind == "absent":
-        if present["type"] == "file":
-            _diff(run, path, present, "", spec)
-        run.bring(resource, {"type": "absent"}, present)
+    before = ledger.read_file(path)
+    content = spec["content"].encode("utf-8", "surrogateescape") if kind == "file" else b""
+    try:
+        after = _wanted(spec, kind, before, content)
+    except KeyError as error:
+        if not run.check:
+            raise Failed("PS-E5021", f"{path}：没有账户或组 {error.args[0]}") from None
+        run.skip(resource, f"检查模式：账户或组 {error.args[0]} 尚不存在")
         return
-    if kind == "link":
-        run.bring(resource, {"type": "link", "target": spec["target"]}, present)
+    if ledger.same(before, {**before, **after}) and before["type"] == kind:
         return
-    after = _owner(spec, present, "0755" if kind == "directory" else "0644")
-    if kind == "directory":
-        run.bring(resource, dict(after, type="directory"), present)
+    if kind == "absent" and before["type"] == "absent":
         return
-    content = spec["content"].encode("utf-8")
-    after.update(type="file", sha256=ledger.hashlib.sha256(content).hexdigest())
-    if ledger.same(present, after):
-        return
-    if present.get("sha256") != after["sha256"]:
-        _diff(run, path, present, spec["content"], spec)
+    if before.get("xattrs") and kind in ("file", "directory"):
+        after["xattrs"] = before["xattrs"]
+    if kind == "file" and before.get("sha256") != after["sha256"]:
         _validate(run, spec, path, content)
-    if not run.check:
-        run.ready()
-        run.journal.keep(content)
+    _diff(run, spec, before, after, content)
+    if kind != "absent":
         _parents(run, path)
-    run.bring(resource, after, present)
+    if kind == "absent" and before["type"] == "directory" and not run.check:
+        run.watch([path], lambda: shutil.rmtree(path))
+        return
+    run.bring(resource, before, after, content)
+
+
+def _wanted(spec: dict, kind: str, before: dict, content: bytes) -> dict:
+    """Return the state that is asked for; what is not asked for stays, or is root's and the default."""
+    if kind == "absent":
+        return {"type": "absent"}
+    there = before["type"] not in ("absent", "link")
+    state = {
+        "type": kind,
+        "uid": _uid(spec["owner"]) if spec.get("owner") is not None else before["uid"] if there else 0,
+        "gid": _gid(spec["group"]) if spec.get("group") is not None else before["gid"] if there else 0,
+    }
+    if kind == "link":
+        return {**state, "target": spec["target"]}
+    default = before["mode"] if there else 0o755 if kind == "directory" else 0o644
+    state["mode"] = _bits(spec["mode"]) if spec.get("mode") else default
+    return {**state, "sha256": ledger.digest(content)} if kind == "file" else state
+
+
+def _bits(mode: object) -> int:
+    return int(str(mode), 8)
+
+
+def _uid(name: object) -> int:
+    return int(str(name)) if str(name).isdigit() else _looked_up(pwd.getpwnam, name).pw_uid
+
+
+def _gid(name: object) -> int:
+    return int(str(name)) if str(name).isdigit() else _looked_up(grp.getgrnam, name).gr_gid
+
+
+def _looked_up(question: object, name: object) -> object:
+    try:
+        return question(str(name))
+    except KeyError:
+        raise KeyError(str(name)) from None
 
 
 def _parents(run: Run, path: str) -> None:
@@ -189,120 +303,77 @@ def _parents(run: Run, path: str) -> None:
         missing.append(folder)
         folder = os.path.dirname(folder)
     for one in reversed(missing):
-        run.bring("file:" + one, {"type": "directory", "mode": "0755", "uid": 0, "gid": 0})
-
-
-def _owner(spec: dict, present: dict, mode: str) -> dict:
-    """Return owner and mode that are asked for; what is not asked for stays, or is root's and the default."""
-    there = present["type"] not in ("absent", "link")
-    wanted = {
-        "mode": "%04o" % int(str(spec["mode"]), 8) if spec.get("mode") else (present["mode"] if there else mode),
-        "uid": _uid(spec["owner"]) if spec.get("owner") else (present["uid"] if there else 0),
-        "gid": _gid(spec["group"]) if spec.get("group") else (present["gid"] if there else 0),
-    }
-    return wanted
-
-
-def _uid(name: str | int) -> int:
-    try:
-        return int(name) if str(name).isdigit() else pwd.getpwnam(str(name)).pw_uid
-    except KeyError:
-        raise Failed("PS-E5012", f"没有账户 {name}") from None
-
-
-def _gid(name: str | int) -> int:
-    try:
-        return int(name) if str(name).isdigit() else grp.getgrnam(str(name)).gr_gid
-    except KeyError:
-        raise Failed("PS-E5012", f"没有组 {name}") from None
+        run.bring("file:" + one, dict(ledger.ABSENT), {"type": "directory", "mode": 0o755, "uid": 0, "gid": 0})
 
 
 def _validate(run: Run, spec: dict, path: str, content: bytes) -> None:
-    """Have a program judge the new content before it takes the place of the old."""
-    argv = spec.get("validate")
+    """Have a program judge the new content before it takes the place of the old.
+
+    The candidate lies beside the old file, as it may name its neighbours; in check mode in memory.
+    """
+    argv = [str(word) for word in spec.get("validate") or ()]
     if not argv:
         return
-    folder = os.path.dirname(path) if os.path.isdir(os.path.dirname(path)) else "/root"
-    candidate = os.path.join(folder, f".panshi-check-{os.getpid()}-{os.path.basename(path)}")
-    if run.check and ledger.shutil.which(argv[0], path=ledger.SAFE_PATH) is None:
+    if run.check and shutil.which(argv[0], path=ledger.PATH) is None:
+        run.skip("file:" + path, f"检查模式：检验程序 {argv[0]} 尚不存在")
         return
+    beside = os.path.isdir(os.path.dirname(path)) and not run.check
+    candidate = ledger.temporary_name(path if beside else "/run/" + os.path.basename(path))
+    mode = _bits(spec.get("mode") or "0600")
     try:
         fd = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(fd, "wb") as file:
             file.write(content)
-        os.chmod(candidate, int(str(spec.get("mode") or "0600"), 8))
-        status, out, err = ledger.run([word.replace("%s", candidate) for word in argv], timeout=60)
+        os.chmod(candidate, mode)
+        status, out, err = _call([word.replace("%s", candidate) for word in argv], 60)
     finally:
         if os.path.exists(candidate):
             os.unlink(candidate)
-    if status:
-        raise Failed("PS-E5019", f"{path} 的新内容没有通过 {argv[0]} 检验：{_tail(err or out)}")
+    if not status:
+        return
+    why = _why(out, err).replace(candidate, path)
+    if run.check and run.changes:
+        run.skip("file:" + path, f"检查模式：前面的步骤还没有做，{argv[0]} 现在不能判断")
+        return
+    raise Failed("PS-E5019", f"{path} 的新内容没有通过 {argv[0]} 检验：{why}")
 
 
-def _diff(run: Run, path: str, present: dict, text: str, spec: dict) -> None:
+def _diff(run: Run, spec: dict, before: dict, after: dict, content: bytes) -> None:
+    path = spec["path"]
     if spec.get("secret") or any(fnmatch.fnmatch(path, pattern) for pattern in _NO_DIFF):
         return
-    before = ""
-    if present["type"] == "file":
-        with open(path, "rb") as file:
-            before = file.read(_MOST_DIFF + 1).decode("utf-8", "replace")
-    if len(before) > _MOST_DIFF or len(text) > _MOST_DIFF:
+    texts = [_text(path, before), content.decode("utf-8", "replace") if after["type"] == "file" else _text("", after)]
+    if max(map(len, texts)) > _MOST_DIFF:
         return
-    old, new = (_SECRET.sub(r"\1***", one) for one in (before, text))
+    if texts[0] == texts[1]:
+        texts = [ledger.describe("attr:", one) + "\n" for one in (before, after)]
+    old, new = map(mask, texts)
     run.diffs.append({"before": old, "after": new, "before_header": path, "after_header": path})
 
 
-def _tail(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    return " / ".join(lines[-2:])[:400]
-
-
-# ---- step: attributes
-
-
-def step_attributes(run: Run, spec: dict) -> None:
-    """Set modes and owners of what exists; ``max_mode`` only takes bits away."""
-    for path in sorted({path for pattern in spec["paths"] for path in _matches(pattern)}):
-        if os.path.islink(path) or not os.path.exists(path):
-            continue
-        resource = "attr:" + path
-        present = ledger.read_state(resource)
-        after = dict(present)
-        bits = int(present["mode"], 8)
-        if spec.get("mode"):
-            bits = int(str(spec["mode"]), 8)
-        if spec.get("max_mode"):
-            bits &= int(str(spec["max_mode"]), 8)
-        if spec.get("remove"):
-            bits &= ~int(str(spec["remove"]), 8)
-        after["mode"] = "%04o" % bits
-        if spec.get("owner") is not None:
-            after["uid"] = _uid(spec["owner"])
-        if spec.get("group") is not None:
-            after["gid"] = _gid(spec["group"])
-        run.bring(resource, after, present)
-
-
-def _matches(pattern: str) -> list[str]:
-    return glob.glob(pattern) if glob.has_magic(pattern) else [pattern]
-
-
-# ---- step: settings
+def _text(path: str, state: dict) -> str:
+    if state["type"] == "file":
+        with open(path, "rb") as file:
+            return file.read(_MOST_DIFF + 1).decode("utf-8", "replace")
+    return "" if state["type"] == "absent" else ledger.describe("file:", state) + "\n"
 
 
 def step_settings(run: Run, spec: dict) -> None:
     """Set values and lines of a file that nobody owns as a whole; a glob stands for the files that exist."""
     for name in _matches(spec["path"]):
         path = os.path.realpath(name)
-        present = ledger.read_state("file:" + path)
+        there = os.path.isfile(path)
+        if not there and not spec.get("create"):
+            run.skip("file:" + path, "文件不存在")
+            continue
         text = ""
-        if present["type"] == "file":
+        if there:
             with open(path, "rb") as file:
                 text = file.read().decode("utf-8", "surrogateescape")
         content = set_values(text, spec["values"], spec.get("separator", " ")) if spec.get("values") else text
         content = set_lines(content, spec.get("lines") or [])
         if content != text:
-            step_file(run, {**spec, "path": path, "content": content, "mode": spec.get("mode"), "state": "file"})
+            step_file(run, {**spec, "path": path, "content": content, "state": "file"})
 
 
 def set_lines(text: str, edits: list[dict]) -> str:
@@ -314,20 +385,18 @@ def set_lines(text: str, edits: list[dict]) -> str:
             removes) and ``missing``: where the line goes when nothing matches, ``last`` (default), ``first`` or
             ``skip``.
     """
+    rows = text.split("\n")
+    end = rows.pop() if rows[-1] == "" else None
     for edit in edits:
         pattern, line, missing = re.compile(edit["match"]), edit.get("line"), edit.get("missing", "last")
-        rows = text.splitlines()
         places = [i for i, row in enumerate(rows) if pattern.search(row)]
         if places and line is not None:
-            rows[places[0]] = line
-            del places[0]
+            rows[places.pop(0)] = line
         elif not places and line is not None and missing != "skip":
             rows.insert(0 if missing == "first" else len(rows), line)
-        gone = set(places)
-        changed = [row for i, row in enumerate(rows) if i not in gone]
-        if changed != text.splitlines():
-            text = "".join(row + "\n" for row in changed)
-    return text
+            end = ""
+        rows = [row for i, row in enumerate(rows) if i not in set(places)]
+    return "\n".join(rows + ([end] if end is not None and rows else []))
 
 
 def set_values(text: str, values: dict, separator: str = " ") -> str:
@@ -335,21 +404,37 @@ def set_values(text: str, values: dict, separator: str = " ") -> str:
 
     A value of None removes the setting.
     """
-    lines = text.splitlines()
+    edits = []
     for name, value in values.items():
-        word = re.compile(r"\s*" + re.escape(name) + (r"\s*=" if "=" in separator else r"(\s|$)"))
-        places = [i for i, line in enumerate(lines) if word.match(line)]
-        for place in reversed(places[1:] if value is not None else places):
-            del lines[place]
-        if value is None:
+        match = r"^\s*" + re.escape(name) + (r"\s*=" if "=" in separator else r"(\s|$)")
+        edits.append({"match": match, "line": None if value is None else f"{name}{separator}{value}"})
+    return set_lines(text, edits)
+
+
+def step_attributes(run: Run, spec: dict) -> None:
+    """Set modes and owners of what exists; ``max_mode`` and ``remove`` only take bits away."""
+    for path in sorted({path for pattern in spec["paths"] for path in _matches(pattern)}):
+        before = ledger.read_state("attr:" + path)
+        if before["mode"] is None:
             continue
-        line = f"{name}{separator}{value}"
-        if places:
-            if lines[places[0]].split() != line.split():
-                lines[places[0]] = line
-        else:
-            lines.append(line)
-    return "".join(line + "\n" for line in lines)
+        mode = _bits(spec["mode"]) if spec.get("mode") else before["mode"]
+        mode &= _bits(spec["max_mode"]) if spec.get("max_mode") else 0o7777
+        mode &= ~_bits(spec["remove"]) if spec.get("remove") else 0o7777
+        try:
+            uid = _uid(spec["owner"]) if spec.get("owner") is not None else before["uid"]
+            gid = _gid(spec["group"]) if spec.get("group") is not None else before["gid"]
+        except KeyError as error:
+            raise Failed("PS-E5021", f"{path}：没有账户或组 {error.args[0]}") from None
+        after = {"mode": mode, "uid": uid, "gid": gid}
+        if before != after:
+            run.bring("attr:" + path, before, after)
+            run.changes[-1]["resource"] = "file:" + path
+            texts = [ledger.describe("attr:", one) + "\n" for one in (before, after)]
+            run.diffs.append(dict(zip(("before", "after"), texts), before_header=path, after_header=path))
+
+
+def _matches(pattern: str) -> list[str]:
+    return sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]
 
 
 # ---- step: packages
@@ -357,103 +442,67 @@ def set_values(text: str, values: dict, separator: str = " ") -> str:
 
 def step_packages(run: Run, names: list[str]) -> None:
     """Install packages, in one transaction."""
-    present = ledger.packages()
-    missing = [name for name in names if not _installed(present, name)]
+    missing = [name for name in names if not _version(run.packages(), name)]
     if missing:
-        _packages(run, dict.fromkeys(missing, True))
+        _packages(run, missing, _install)
 
 
 def step_packages_absent(run: Run, names: list[str]) -> None:
-    """Remove packages, in one transaction."""
-    present = ledger.packages()
-    there = [name for name in names if _installed(present, name)]
+    """Remove packages, in one transaction; their configuration stays where the package system keeps it."""
+    there = [name for name in names if _version(run.packages(), name)]
     if there:
-        _packages(run, dict.fromkeys(there, False))
+        _packages(run, there, _uninstall)
 
 
-def _installed(present: dict, name: str) -> bool:
-    return name in present or any(one.split(":")[0] == name for one in present)
+def _version(installed: dict[str, str], name: str) -> str | None:
+    mark = ":" if ledger.uses_dpkg() else "."
+    for key, version in installed.items():
+        if version != ledger.CONFIG and (key == name or key.rpartition(mark)[0] == name):
+            return version
+    return None
 
 
-def _packages(run: Run, wanted: dict) -> None:
+def _packages(run: Run, names: list[str], action: object) -> None:
     if run.check:
-        for name, there in wanted.items():
-            states = [{"version": None}, {"version": "将安装" if there else None}]
-            run.note("package:" + name, *(states if there else [{"version": "已安装"}, states[0]]))
+        for name in names:
+            version = _version(run.packages(), name)
+            run.said("package:" + name, version or "未安装", "未安装" if version else "将安装")
         return
-    before = ledger.packages()
-    # Everything below /etc that comes with the packages is journaled before them, so that an undo, newest first,
-    # removes the packages and then puts back what their scripts changed.
-    files = {path: ledger.read_state("file:" + path, run.journal.keep) for path in ledger.tree()}
-    lines = {path: ledger.read_lines(path) for path in ledger.DATABASES}
-    marker = run.journal.write(kind="packages", packages=before)
-    try:
-        _install(wanted)
-    finally:
-        _journal_packages(run, before, files, lines)
-        run.journal.write(kind="done", of=marker)
+    run.ready()
+    changed = ledger.observe_packages(run.journal, lambda: action(names))
+    run.forget()
+    run.reload_needed = False
+    for name, (before, after) in changed.items():
+        run.note("package:" + name, {"version": before}, {"version": after})
 
 
-def _journal_packages(run: Run, before: dict, files: dict, lines: dict) -> None:
-    databases = set(ledger.DATABASES)
-    now = set(ledger.tree())
-    for path in sorted(set(files) | now):
-        if path in databases:
-            continue
-        old = files.get(path, {"type": "absent"})
-        new = ledger.read_state("file:" + path)
-        if not ledger.same(old, new):
-            _after_the_fact(run, "file:" + path, old, new, packaged=True)
-    for path in ledger.DATABASES:
-        for resource, old, new in ledger._line_changes(path, lines[path], ledger.read_lines(path)):
-            _after_the_fact(run, resource, old, new, packaged=True)
-    after = ledger.packages()
-    for name in sorted(set(before) | set(after)):
-        if before.get(name) != after.get(name):
-            states = {"version": before.get(name)}, {"version": after.get(name)}
-            _after_the_fact(run, "package:" + name, *states, packaged=True)
-            run.note("package:" + name, *states)
-
-
-def _after_the_fact(run: Run, resource: str, before: dict, after: dict, packaged: bool = False) -> None:
-    """Journal what a program has done by itself; ``packaged``: it came with packages and stays as long as they do."""
-    seq = run.journal.write(kind="change", resource=resource, before=before, after=after, packaged=packaged)
-    run.journal.write(kind="done", of=seq)
-
-
-def _install(wanted: dict) -> None:
-    if os.path.isfile("/var/lib/dpkg/status"):
-        argv = ["apt-get", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"]
-        argv += ["-o", "Dpkg::Options::=--force-confold", "-o", "Dpkg::Options::=--force-confdef"]
-        words = [name if there else name + "-" for name, there in wanted.items()]
-        if any(wanted.values()) and _lists_are_old():
-            ledger.run(["apt-get", "-q", "update"], timeout=300)
-        status, out, err = ledger.run([*argv, "install", *words], timeout=1800)
-        if status and any(wanted.values()):
-            ledger.run(["apt-get", "-q", "update"], timeout=300)
-            status, out, err = ledger.run([*argv, "install", *words], timeout=1800)
+def _install(names: list[str]) -> None:
+    if ledger.uses_dpkg():
+        argv = [*ledger.APT, "install", *names]
+        if _lists_are_old():
+            _call(["apt-get", "-q", "update"])
+            status, out, err = _call(argv, 1800)
+        else:
+            status, out, err = _call(argv, 1800)
+            if status:
+                _call(["apt-get", "-q", "update"])
+                status, out, err = _call(argv, 1800)
     else:
-        tool = "dnf" if ledger.shutil.which("dnf", path=ledger.SAFE_PATH) else "yum"
-        status, out, err = 0, "", ""
-        for verb, there in (("install", True), ("remove", False)):
-            names = [name for name, wish in wanted.items() if wish is there]
-            if names and not status:
-                argv = [tool, "-y", "-q", "--setopt=install_weak_deps=False", verb, *names]
-                status, out, err = ledger.run(argv, timeout=1800)
+        status, out, err = _call([*ledger.dnf(), "install", *names], 1800)
     if status:
-        raise Failed("PS-E5014", f"软件包没有装好（{'、'.join(wanted)}）：{_tail(err or out)}")
+        raise Failed("PS-E5014", f"软件包没有装好（{'、'.join(names)}）：{_why(out, err)}")
+
+
+def _uninstall(names: list[str]) -> None:
+    argv = [*ledger.APT, "remove", *names] if ledger.uses_dpkg() else [*ledger.dnf(), "remove", *names]
+    status, out, err = _call(argv, 1800)
+    if status:
+        raise Failed("PS-E5014", f"软件包没有卸载（{'、'.join(names)}）：{_why(out, err)}")
 
 
 def _lists_are_old() -> bool:
-    names = [os.path.join("/var/lib/apt/lists", name) for name in fnmatch.filter(_listed(), "*_Packages*")]
-    return not names or time.time() - max(map(os.path.getmtime, names)) > _LISTS_SECONDS
-
-
-def _listed() -> list[str]:
-    try:
-        return os.listdir("/var/lib/apt/lists")
-    except OSError:
-        return []
+    lists = glob.glob("/var/lib/apt/lists/*_Packages*")
+    return not lists or time.time() - max(map(os.path.getmtime, lists)) > _LISTS_SECONDS
 
 
 # ---- step: command
@@ -462,85 +511,112 @@ def _listed() -> list[str]:
 def step_command(run: Run, spec: dict) -> None:
     """Run a program whose every file is declared, so that an undo knows what was there."""
     argv = [str(word) for word in spec["argv"]]
+    told = " ".join(argv)[:120].replace("\n", " ")
     when = spec.get("when", "always" if spec.get("unless") else "changed")
     if when == "changed" and not run.changes:
         return
-    if spec.get("unless") and ledger.run([str(word) for word in spec["unless"]], timeout=120)[0] == 0:
+    if spec.get("unless") and _call(spec["unless"], 120)[0] == 0:
         return
-    resource = "command:" + " ".join(argv)[:120]
     if run.check:
-        run.note(resource, *_COMMAND_STATES)
+        if not spec.get("effect"):
+            run.said("command:" + told, "未执行", "将执行")
         return
     run.ready()
-    if spec.get("effect"):
-        run.journal.write(kind="effect", argv=argv)
-    touches = list(spec.get("touches") or ())
-    known = [path for path in ledger.expand(touches) if path not in ledger.DATABASES]
-    outcome: list = []
-    changed: list = []
+    timeout, touches = float(spec.get("timeout", 300)), [str(path) for path in spec.get("touches") or ()]
 
     def act() -> None:
-        outcome.append(ledger.run(argv, timeout=int(spec.get("timeout", 300))))
+        kind = "effect" if spec.get("effect") else "command"
+        seq = run.journal.begin(kind, "command:" + told, None, argv=argv)
+        status, out, err = _call(argv, timeout)
+        run.journal.done(seq, status=status)
+        if status:
+            raise Failed("PS-E5020", f"命令 {told} 退出码 {status}：{_why(out, err)}")
 
-    def observed() -> None:
-        changed.extend(run.journal.observe(["file:" + path for path in known], act))
-
-    if set(touches) & set(ledger.DATABASES):
-        changed.extend(run.journal.observe_databases(observed))
+    known = len(run.changes)
+    if touches:
+        run.watch(touches, act)
     else:
-        observed()
-    for path in set(ledger.expand(touches)) - set(known) - set(ledger.DATABASES):
-        states = {"type": "absent"}, ledger.read_state("file:" + path)
-        _after_the_fact(run, "file:" + path, *states)
-        changed.append(("file:" + path, *states))
-    status, out, err = outcome[0]
-    if status:
-        raise Failed("PS-E5020", f"命令 {' '.join(argv)[:120]} 退出码 {status}：{_tail(err or out)}")
-    for one in changed:
-        run.note(*one)
-    if not changed and not spec.get("effect"):
-        run.note(resource, *_COMMAND_STATES)
-
-
-_COMMAND_STATES = ({"value": "未执行"}, {"value": "已执行"})
+        act()
+    run.forget()
+    run.reload_needed = run.reload_needed and argv[1:] != ["daemon-reload"]
+    always_alike = spec.get("effect") or (touches and when == "always" and not spec.get("unless"))
+    if len(run.changes) == known and not always_alike and when != "changed":
+        run.said("command:" + told, "未执行", "已执行")
 
 
 # ---- step: unit
 
 
 def step_unit(run: Run, spec: dict) -> None:
-    """Bring a unit to its enablement and activity; reload or restart it when something before it changed."""
+    """Bring a unit to its enablement and activity; reload or restart it when something before it has changed."""
     name = spec["name"]
     resource = "unit:" + name
-    if any(change["resource"].startswith("file:") and "/systemd/" in change["resource"] for change in run.changes):
-        run.check or ledger.run(["systemctl", "daemon-reload"], timeout=120)
-    present = ledger.read_state(resource)
-    if not present["present"] and present["enabled"] != "masked":
-        if spec.get("missing") == "skip" or run.check:
-            if spec.get("missing") != "skip":
-                run.skip(resource, "检查模式：单元尚不存在，安装后才有")
+    earlier = any(row["resource"] != resource for row in run.changes)
+    before = run.unit(name)
+    if before["load"] == "not-found":
+        if spec.get("missing") == "skip" and not (run.check and run.changes):
             return
-        if not spec.get("masked"):
-            raise Failed("PS-E5013", f"没有单元 {name}")
-    after = dict(present)
-    if spec.get("masked") is True:
+        if run.check and run.changes:
+            run.skip(resource, "检查模式：单元尚不存在，前面的步骤做完才有")
+            return
+        raise Failed("PS-E5013", f"没有单元 {name}")
+    after = _unit_wanted(run, spec, before)
+    verb = next((verb for verb in ("restart", "reload") if spec.get(verb) == "changed"), "") if earlier else ""
+    if any(before[key] != after[key] for key in ("enabled", "active")):
+        _unit_change(run, name, before, after)
+    if verb and (before["active"] or not spec.get("state")) and after["active"]:
+        argv = ["systemctl", "try-restart" if verb == "restart" else "try-reload-or-restart", "--", name]
+        if not run.check:
+            run.ready()
+            problem = ledger.run_effect(run.journal, argv)
+            if problem or not ledger.read_units([name])[name]["active"]:
+                raise Failed("PS-E5013", f"{' '.join(argv[:2])} {name} 失败：{problem or '单元没有运行'}")
+        run.said(resource, "运行旧配置", "已重启" if verb == "restart" else "已重新加载配置")
+    elif verb and not run.check:
+        run.ready()
+        run.journal.done(run.journal.begin("effect", resource, None, argv=["systemctl", "try-restart", "--", name]))
+
+
+def _unit_wanted(run: Run, spec: dict, before: dict) -> dict:
+    after = dict(before)
+    if spec.get("masked"):
         after["enabled"] = "masked"
-    elif spec.get("enabled") is not None and present["enabled"] not in ("static", "indirect", "generated", "alias"):
-        after["enabled"] = "enabled" if spec["enabled"] else "disabled"
-    elif spec.get("masked") is False and present["enabled"] == "masked":
+    elif spec.get("masked") is False and before["enabled"].startswith("masked"):
         after["enabled"] = "disabled"
+    if spec.get("enabled") is not None and not spec.get("masked"):
+        if after["enabled"].startswith("masked") and spec["enabled"]:
+            raise Failed("PS-E5013", f"单元 {spec['name']} 被屏蔽（masked），如确要启用请写 masked: false")
+        if after["enabled"] in ("enabled", "disabled", "enabled-runtime", "linked", "generated", ""):
+            wanted = "enabled" if spec["enabled"] else "disabled"
+            after["enabled"] = before["enabled"] if before["enabled"] in ("generated", "") else wanted
+        elif spec["enabled"] and after["enabled"] == "bad":
+            run.skip("unit:" + spec["name"], "单元文件有误，无法启用")
     if spec.get("state") in ("started", "stopped"):
         after["active"] = spec["state"] == "started"
-    earlier = [change for change in run.changes if not change["resource"].startswith("unit:" + name)]
-    verb = next((verb for verb in ("restart", "reload") if spec.get(verb) == "changed"), "") if earlier else ""
-    if verb:
-        run.effect(["systemctl", "reload-or-restart" if verb == "reload" else "try-restart", "--", name])
-    run.bring(resource, after, present)
-    if verb and present["active"] and after["active"] and not run.check:
-        argv = ["systemctl", "reload-or-restart" if verb == "reload" else "restart", "--", name]
-        status, _, err = ledger.run(argv, timeout=180)
-        if status:
-            raise Failed("PS-E5013", f"{' '.join(argv[1:])} 失败：{_tail(err)}")
+    return after
+
+
+def _unit_change(run: Run, name: str, before: dict, after: dict) -> None:
+    """Journal a unit with its links, and let systemctl bring it to a state."""
+    resource = "unit:" + name
+    if not run.check:
+        run.ready()
+        whole = ledger.read_unit(name)
+        seq = run.journal.begin("unit", resource, whole, None)
+        if before["active"] and not after["active"]:
+            ledger.systemctl("stop", name)
+        if after["enabled"] != before["enabled"]:
+            if before["enabled"].startswith("masked"):
+                ledger.systemctl("unmask", name)
+            verbs = {"masked": "mask", "enabled": "enable", "disabled": "disable"}
+            if after["enabled"] != "disabled" or ledger.read_units([name])[name]["enabled"] == "enabled":
+                ledger.systemctl(verbs[after["enabled"]], name)
+        if after["active"] and not before["active"]:
+            ledger.systemctl("start", name)
+        reached = ledger.read_unit(name)
+        run.journal.done(seq, after=reached)
+        run.forget()
+    run.note(resource, before, after)
 
 
 # ---- step: sysctl
@@ -549,21 +625,16 @@ def step_unit(run: Run, spec: dict) -> None:
 def step_sysctl(run: Run, values: dict) -> None:
     """Set values of the running kernel."""
     for key, value in values.items():
-        resource = "sysctl:" + key
-        present = ledger.read_state(resource)
-        path = ledger._sysctl_path(key)
-        if present["value"] is None:
+        resource, wanted = "sysctl:" + key, {"value": " ".join(str(value).split())}
+        before = ledger.read_sysctl(key)
+        if before["value"] is None:
             run.skip(resource, "本机内核没有这个参数")
-        elif present["value"] == " ".join(str(value).split()):
+        elif before == wanted:
             continue
-        elif not os.access(path, os.W_OK) or _read_only(path):
-            run.skip(resource, f"只读，仍为 {present['value']}（容器的内核参数由宿主机决定）")
+        elif not ledger.sysctl_writable(key):
+            run.skip(resource, f"只读，仍为 {before['value']}（容器的内核参数由宿主机决定）")
         else:
-            run.bring(resource, {"value": " ".join(str(value).split())}, present)
-
-
-def _read_only(path: str) -> bool:
-    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+            run.bring(resource, before, wanted)
 
 
 # ---- step: account, group
@@ -573,140 +644,152 @@ def step_account(run: Run, spec: dict) -> None:
     """Bring an account to what is declared; never deletes one, never sets a password."""
     name = spec["name"]
     if spec.get("state") == "absent":
-        raise Failed("PS-E5012", f"账户 {name}：加固不删除账户，只锁定")
-    commands = account_commands(spec, _account(name))
-    if not commands:
-        return
-    if run.check:
-        _note_account(run, "account:" + name, commands)
-        return
-    run.ready()
-    home = spec.get("home") or ("/home/" + name if not spec.get("system") else "")
-    created = not _account(name) and home and not os.path.exists(home)
+        raise Failed("PS-E5003", f"账户 {name}：加固不删除账户，只锁定")
+    if ledger.read_line("passwd", name)["type"] == "absent":
+        if _known(pwd.getpwnam, name):
+            run.skip("account:" + name, "账户不在 /etc/passwd 中，由目录服务管理")
+            return
+        if run.check:
+            run.said("account:" + name, "不存在", "将创建")
+            return
+        _create(run, ["useradd", *_useradd_options(spec), name], spec.get("home") or "/home/" + name, name)
+    today = int(time.time() // _DAY)
+    passwd, shadow = (_fields(ledger.read_line(database, name)) for database in ("passwd", "shadow"))
+    _edit(run, "passwd", name, passwd, passwd_fields(passwd, spec, _gid_of(spec)))
+    if shadow:
+        _edit(run, "shadow", name, shadow, shadow_fields(shadow, spec, today))
+    if spec.get("groups") is not None:
+        _memberships(run, name, set(spec["groups"]), bool(spec.get("append", True)))
+
+
+def _known(question: object, name: str) -> bool:
+    try:
+        return bool(question(name))
+    except KeyError:
+        return False
+
+
+def _fields(state: dict) -> list[str]:
+    return state["text"].split(":") if state["type"] == "line" else []
+
+
+def _gid_of(spec: dict) -> str | None:
+    if spec.get("group") is None:
+        return None
+    try:
+        return str(_gid(spec["group"]))
+    except KeyError:
+        raise Failed("PS-E5021", f"账户 {spec['name']}：没有组 {spec['group']}") from None
+
+
+def _edit(run: Run, database: str, name: str, before: list[str], after: list[str]) -> None:
+    if before != after:
+        state = ledger.read_line(database, name)
+        run.bring(f"line:{database}:{name}", state, {**state, "text": ":".join(after)})
+
+
+def passwd_fields(fields: list[str], spec: dict, gid: str | None) -> list[str]:
+    """Return the fields of /etc/passwd as declared (pure)."""
+    wanted = {2: spec.get("uid"), 3: gid, 4: spec.get("comment"), 5: spec.get("home"), 6: spec.get("shell")}
+    return [field if wanted.get(i) is None else str(wanted[i]) for i, field in enumerate(fields)]
+
+
+def shadow_fields(fields: list[str], spec: dict, today: int) -> list[str]:
+    """Return the fields of /etc/shadow as declared (pure): a locked account keeps its hash behind ``!``.
+
+    Args:
+        fields: as they are.
+        spec: the step.
+        today: days since 1970.
+    """
+    made = list(fields)
+    if spec.get("locked") is True and made[1][:1] not in ("!", "*"):
+        made[1] = "!" + made[1]
+    if spec.get("locked") is False and len(made[1].lstrip("!")) > 1:
+        made[1] = made[1].lstrip("!")
+    ages = spec.get("password_ages") or {}
+    for place, key in ((3, "min"), (4, "max"), (5, "warn"), (6, "inactive")):
+        if ages.get(key) is not None:
+            made[place] = "" if int(ages[key]) < 0 else str(int(ages[key]))
+    # Only together with a new limit: what expires later, by this very limit, is meant to expire.
+    if ages.get("refresh") and made[3:7] != fields[3:7] and made[2].isdigit() and int(made[2]) > 0 and made[4]:
+        if int(made[2]) + int(made[4]) <= today:
+            made[2] = str(today)
+    return made
+
+
+def _useradd_options(spec: dict) -> list[str]:
+    argv = ["--system", "--no-create-home"] if spec.get("system") else ["--create-home"]
+    for key, option in (("uid", "--uid"), ("group", "--gid"), ("shell", "--shell"), ("comment", "--comment")):
+        argv += [option, str(spec[key])] if spec.get(key) is not None else []
+    return argv + (["--home-dir", spec["home"]] if spec.get("home") else [])
+
+
+def _create(run: Run, argv: list[str], home: str, name: str) -> None:
+    """Let useradd or groupadd make an account, its home and its entries."""
 
     def act() -> None:
-        for argv in commands:
-            status, out, err = ledger.run(argv, timeout=60)
-            if status:
-                raise Failed("PS-E5021", f"账户 {name}：{argv[0]} 退出码 {status}：{_tail(err or out)}")
+        status, out, err = _call(argv, 60)
+        if status:
+            raise Failed("PS-E5021", f"{name}：{argv[0]} 退出码 {status}：{_why(out, err)}")
 
-    changed = run.journal.observe_databases(act)
-    if created and os.path.isdir(home):
-        for path in [home, *ledger.expand([home])[1:]]:
-            _after_the_fact(run, "file:" + path, {"type": "absent"}, ledger.read_state("file:" + path))
-    if changed:
-        _note_account(run, "account:" + name, commands)
+    backups = [f"/etc/{database}-" for database in ledger.DATABASES]
+    spool = [f"/var/mail/{name}", f"/var/spool/mail/{name}"] if home else []
+    before = len(run.changes)
+    run.watch([*backups, *spool, *([home] if home else [])], act)
+    kind = "account" if home else "group"
+    made = [row for row in run.changes[before:] if row["resource"] == f"{kind}:{name}"]
+    run.changes[before:] = made[:1]
+
+
+def _memberships(run: Run, name: str, wanted: set[str], append: bool) -> None:
+    """Bring the supplementary groups of an account to what is declared."""
+    entries = {group: _fields(state) for group, state in ledger.lines_of("group").items()}
+    missing = wanted - set(entries)
+    if missing and not run.check:
+        raise Failed("PS-E5021", f"账户 {name}：没有组 {'、'.join(sorted(missing))}")
+    for group, fields in entries.items():
+        members = set(fields[3].split(",")) - {""}
+        if group in wanted and name not in members:
+            _set_members(run, group, [*_members(fields), name])
+        elif name in members and not append and group not in wanted:
+            _set_members(run, group, [one for one in _members(fields) if one != name])
+
+
+def _members(fields: list[str]) -> list[str]:
+    return [one for one in fields[3].split(",") if one]
+
+
+def _set_members(run: Run, group: str, members: list[str]) -> None:
+    for database in ("group", "gshadow"):
+        fields = _fields(ledger.read_line(database, group))
+        if len(fields) == 4:
+            _edit(run, database, group, fields, [*fields[:3], ",".join(members)])
 
 
 def step_group(run: Run, spec: dict) -> None:
     """Bring a group and its members to what is declared."""
     name = spec["name"]
-    try:
-        members = set(grp.getgrnam(name).gr_mem)
-        commands = []
-    except KeyError:
-        members = set()
-        commands = [["groupadd", *(["--system"] if spec.get("system") else []), name]]
-    wanted = set(spec.get("members") or ())
-    primary = {one.pw_name for one in pwd.getpwall() if not commands and one.pw_gid == grp.getgrnam(name).gr_gid}
-    commands += [["gpasswd", "--add", member, name] for member in sorted(wanted - members - primary)]
-    if spec.get("members") is not None and not spec.get("append", True):
-        commands += [["gpasswd", "--delete", member, name] for member in sorted(members - wanted)]
-    if not commands:
+    if ledger.read_line("group", name)["type"] == "absent":
+        if _known(grp.getgrnam, name):
+            run.skip("group:" + name, "组不在 /etc/group 中，由目录服务管理")
+            return
+        if run.check:
+            run.said("group:" + name, "不存在", "将创建")
+            return
+        options = ["--system"] if spec.get("system") else []
+        options += ["--gid", str(spec["gid"])] if spec.get("gid") is not None else []
+        _create(run, ["groupadd", *options, name], "", name)
+    if spec.get("members") is None:
         return
-    if not run.check:
-        run.ready()
-
-        def act() -> None:
-            for argv in commands:
-                status, out, err = ledger.run(argv, timeout=60)
-                if status:
-                    raise Failed("PS-E5021", f"组 {name}：{argv[0]} 退出码 {status}：{_tail(err or out)}")
-
-        run.journal.observe_databases(act)
-    _note_account(run, "group:" + name, commands)
-
-
-def _note_account(run: Run, resource: str, commands: list[list[str]]) -> None:
-    said = "；".join(" ".join(argv) for argv in commands)[:300]
-    title = run.step.get("title") or resource
-    row = {"resource": resource, "title": title, "checks": run.step.get("checks", []), "before": "", "after": said}
-    run.changes.append(row)
-
-
-def _account(name: str) -> dict | None:
-    """Return what is known of an account, without its hash."""
-    try:
-        found = pwd.getpwnam(name)
-    except KeyError:
-        return None
-    line = next((one for one in ledger.read_lines("/etc/shadow") if one.startswith(name + ":")), name + ":!:::::::")
-    word, lastchg, low, high, warn, inactive = (line.split(":") + [""] * 8)[1:7]
-    return {
-        "shell": found.pw_shell,
-        "home": found.pw_dir,
-        "comment": found.pw_gecos,
-        "uid": found.pw_uid,
-        "gid": found.pw_gid,
-        "locked": word.startswith("!") or word in ("*", "x"),
-        "empty": word == "",
-        "ages": {"min": low, "max": high, "warn": warn, "inactive": inactive},
-        "lastchg": lastchg,
-        "groups": {one.gr_name for one in grp.getgrall() if name in one.gr_mem},
-    }
-
-
-def account_commands(spec: dict, present: dict | None, today: int | None = None) -> list[list[str]]:
-    """Return the commands that bring an account to what is declared (pure but for group names).
-
-    Args:
-        spec: the step.
-        present: what :func:`_account` found, None when there is no such account.
-        today: days since 1970.
-    """
-    name = spec["name"]
-    today = int(time.time() // _DAY) if today is None else today
-    if present is None:
-        return _create_commands(spec, today)
-    options: list[str] = []
-    for key, option in (("shell", "--shell"), ("comment", "--comment"), ("home", "--home")):
-        if spec.get(key) is not None and spec[key] != present[key]:
-            options += [option, spec[key]]
-    if spec.get("locked") is True and (not present["locked"] or present["empty"]):
-        options.append("--lock")
-    if spec.get("locked") is False and present["locked"]:
-        options.append("--unlock")
-    groups = set(spec.get("groups") or ())
-    if groups and not groups <= present["groups"] and spec.get("append", True):
-        options += ["--append", "--groups", ",".join(sorted(groups))]
-    if spec.get("groups") is not None and not spec.get("append", True) and groups != present["groups"]:
-        options += ["--groups", ",".join(sorted(groups))]
-    commands = [["usermod", *options, name]] if options else []
-    return commands + _age_commands(name, spec.get("password_ages") or {}, present, today)
-
-
-def _create_commands(spec: dict, today: int) -> list[list[str]]:
-    name = spec["name"]
-    argv = ["useradd", "--create-home" if not spec.get("system") else "--no-create-home"]
-    argv += ["--system"] if spec.get("system") else []
-    for key, option in (("uid", "--uid"), ("group", "--gid"), ("shell", "--shell"), ("comment", "--comment")):
-        argv += [option, str(spec[key])] if spec.get(key) is not None else []
-    argv += ["--home-dir", spec["home"]] if spec.get("home") else []
-    argv += ["--groups", ",".join(spec["groups"])] if spec.get("groups") else []
-    ages = {"ages": {"min": "", "max": "", "warn": "", "inactive": ""}, "lastchg": str(today)}
-    return [[*argv, name], *_age_commands(name, spec.get("password_ages") or {}, ages, today)]
-
-
-def _age_commands(name: str, wanted: dict, present: dict, today: int) -> list[list[str]]:
-    options: list[str] = []
-    for key, option in (("min", "--mindays"), ("max", "--maxdays"), ("warn", "--warndays"), ("inactive", "--inactive")):
-        if wanted.get(key) is not None and str(wanted[key]) != present["ages"][key]:
-            options += [option, str(wanted[key])]
-    lastchg = int(present["lastchg"]) if present["lastchg"].isdigit() else 0
-    if wanted.get("refresh") and options and lastchg + int(wanted.get("max") or 99999) <= today:
-        # The date first, or the new maximum would expire the account at once.
-        options = ["--lastday", str(today), *options]
-    return [["chage", *options, name]] if options else []
+    fields = _fields(ledger.read_line("group", name))
+    primary = {one.split(":")[0] for one in ledger.read_database("passwd") if one.split(":")[3:4] == fields[2:3]}
+    present = _members(fields)
+    members = [*present, *(one for one in spec["members"] if one not in present and one not in primary)]
+    if not spec.get("append", True):
+        members = [one for one in members if one in spec["members"]]
+    if members != present:
+        _set_members(run, name, members)
 
 
 # ---- main
@@ -727,121 +810,163 @@ _STEPS = {
 
 def make(run: Run, steps: list[dict]) -> None:
     """Make steps in their order."""
+    run.named = tuple(step["unit"]["name"] for step in steps if "unit" in step)
     for step in steps:
-        kind = next(key for key in step if key in _STEPS)
+        kinds = [key for key in step if key in _STEPS]
+        if len(kinds) != 1:
+            raise Failed("PS-E5003", f"步骤不符合约定：{sorted(step)}")
         run.begin(step)
-        _STEPS[kind](run, step[kind])
+        _STEPS[kinds[0]](run, step[kinds[0]])
+    if run.reload_needed and not run.check:
+        ledger.run_effect(run.journal, ["systemctl", "daemon-reload"])
 
 
 def undo_run(run: Run, which: str, force: bool) -> dict:
     """Undo an earlier run as part of this one."""
     old = ledger.Journal(which)
-    if not os.path.isfile(old.path):
-        return {"skips": [{"resource": "run:" + which, "why": "这台主机上没有这次运行的账本"}]}
-    found = ledger.conflicts(old)
-    if found and not force:
-        names = "、".join(one["resource"] for one in found[:5])
-        raise Failed("PS-E5006", f"{len(found)} 项在那次运行之后又被改过：{names}；没有撤销")
-    if run.check:
-        for row in reversed(old.pending()):
-            if row["kind"] == "change":
-                _plan_undo(run, old, row)
-        return {"conflicts": found}
-    if not old.pending():
-        return {"conflicts": found}
-    run.begin({"title": "撤销 " + which, "checks": []})
-    run.ready()
-    done = ledger.undo(old, into=run.journal)
-    for resource, before, after in done["changes"]:
-        run.note(resource, before, after)
+    if not old.exists():
+        run.skip("run:" + which, "这台主机上没有这次运行的账本")
+        return {}
+    steps = [step for step in ledger.plan(old) if step.needed]
+    clashes = [step.resource for step in steps if step.clash]
+    if run.check and (force or not clashes):
+        for step in steps:
+            run.step = step.about
+            run.note(step.resource, step.current, step.target)
+            _plan_diff(run, old, step)
+        return {"conflicts": []}
+    if steps and (force or not clashes):
+        run.begin({"title": "撤销 " + which})
+        run.ready()
+    done = ledger.undo(which, reason="rollback", into=run.journal, force=force)
+    result: dict = {"conflicts": done["conflicts"]}
+    if done["conflicts"] and not force:
+        named = "、".join(one["resource"] for one in done["conflicts"][:5])
+        code, count = "PS-E5006", len(done["conflicts"])
+        return {**result, **_failure(code, f"{count} 项在运行 {which} 之后又被改过：{named}；没有撤销任何一项")}
+    run.changes += done["changes"]
+    run.skips += [dict(zip(("resource", "why"), line.split("：", 1))) for line in done["kept"]]
     if done["problems"]:
-        raise Failed("PS-E5022", "未能全部恢复：" + "；".join(done["problems"])[:500])
-    return {"conflicts": found}
+        result.update(_failure("PS-E5022", f"未能全部恢复：{'；'.join(done['problems'])[:500]}"), undone=False)
+    return result
 
 
-def _plan_undo(run: Run, old: ledger.Journal, row: dict) -> None:
-    resource, before = row["resource"], row["before"]
-    present = ledger.read_state(resource)
-    if ledger.same(present, before):
+def _failure(code: str, text: str) -> dict:
+    line = f"[{code}] {text}（详见 docs/errors/{code}.md）".replace("\n", " ")
+    return {"failed": True, "code": code, "msg": mask(line)}
+
+
+def _plan_diff(run: Run, old: ledger.Journal, step: ledger.Step) -> None:
+    kind, path = step.resource.split(":", 1)
+    if kind != "file":
         return
-    run.step = {"title": row.get("title") or "", "checks": row.get("checks") or []}
-    run.note(resource, present, before)
-    kind, path = resource.split(":", 1)
-    if kind == "file" and before["type"] in ("file", "absent") and present["type"] in ("file", "absent"):
-        text = old.blob(before["sha256"]).decode("utf-8", "replace") if before["type"] == "file" else ""
-        _diff(run, path, present, text, {})
+    content = b""
+    if step.target["type"] == "file" and step.target.get("sha256"):
+        try:
+            content = old.fetch(step.target)
+        except ledger.Kept:
+            return
+    if step.current["type"] in ("file", "link", "directory", "absent"):
+        _diff(run, {"path": path}, step.current, step.target, content)
 
 
-def repair(run_id: str, check: bool) -> dict | None:
-    """Take back what an unfinished earlier run left guarded; return what was restored since the last call."""
-    armed = ledger.read_guard()
-    if check:
-        return ledger.read_guard(name="restored.json")
-    if armed and armed["run"] != run_id:
-        ledger.restore(reason="next run")
-    return ledger.take_report()
+def _before(arguments: dict, check: bool) -> dict | None:
+    """Take back what an earlier, unfinished run has left; return what was restored since the last call."""
+    reports = ledger.take_reports(acknowledge=not check)
+    if not check:
+        armed = ledger.read_note("guard", "armed.json")
+        if armed and armed["run"] != arguments["run"]:
+            reports.append(ledger.restore("other run", locked=True) or {})
+        reports.append(ledger.repair() or {})
+    reports = [report for report in reports if report]
+    if not reports:
+        return None
+    resources = [name for report in reports for name in report["resources"]]
+    problems = [line for report in reports for line in report["problems"]]
+    return {**reports[-1], "resources": resources, "problems": problems}
 
 
-def perform(module: AnsibleModule) -> dict:
+def _confirm(arguments: dict) -> dict:
+    ledger.disarm(arguments["run"])
+    return {"changed": False, "armed": False, "changes": [], "skips": [], "restored": None}
+
+
+def _restore_now(restored: dict | None) -> dict:
+    report = ledger.restore("asked", locked=True)
+    done = report or restored or {"changes": [], "problems": []}
+    result = {"changed": bool(done["changes"]), "changes": done["changes"], "skips": [], "armed": False}
+    result["restored"] = report or restored
+    if done["problems"]:
+        result.update(_failure("PS-E5022", f"未能全部恢复：{'；'.join(done['problems'])[:500]}"))
+    return result
+
+
+def perform(arguments: dict, check: bool, diff: bool) -> dict:
     """Do what the call asks for."""
-    arguments = module.params
-    if arguments["disarm"]:
-        if ledger.fired(arguments["run"]) or ledger.read_guard() is None:
-            raise Failed("PS-E5018", "回退定时器已到时，改动已被撤回")
-        ledger.disarm()
-        return {"changed": False}
-    if arguments["restore"]:
-        report = ledger.restore(reason="probe")
-        ledger.take_report()
-        return {"changed": True, "restored_now": report}
-    restored = repair(arguments["run"], module.check_mode)
-    run = Run(arguments["run"], arguments["role"], module.check_mode, arguments["guard"])
-    if not module.check_mode:
-        ledger.install_self(_source())
+    if arguments["disarm"] and not check:
+        return _confirm(arguments)
+    restored = _before(arguments, check)
+    if arguments["restore"] and not check:
+        return _restore_now(restored)
+    run = Run(arguments["run"], arguments["role"], check, arguments["guard"])
     result: dict = {}
-    start = run.journal.next_seq()
     try:
         if arguments["undo"]:
             result = undo_run(run, arguments["undo"], arguments["force"])
         else:
             make(run, arguments["steps"] or [])
-    except (ledger.LedgerError, OSError, KeyError, ValueError) as error:
-        result = _fail(run, error, start)
-    result.setdefault("skips", []).extend(run.skipped)
-    result.update(changed=bool(run.changes), changes=run.changes, restored=restored, armed=run.armed)
-    if module._diff:
+        if run.armed and ledger.fired():
+            raise Failed("PS-E5018", "回退定时器已到时")
+        if run.armed and not run.changes:
+            run.armed = not _stand_down(run)
+        ledger.remove_note("open.json")
+    except (ledger.LedgerError, ledger.Kept, OSError, LookupError, ValueError, TypeError) as error:
+        result = _fail(run, error)
+    result.update(changed=bool(run.changes), changes=run.changes, skips=run.skips)
+    result.update(restored=restored, armed=run.armed, seq=run.first)
+    if diff:
         result["diff"] = run.diffs
     return result
 
 
-def _fail(run: Run, error: Exception, start: int) -> dict:
-    """Undo what this call changed, and say what was wrong."""
-    code = getattr(error, "code", "PS-E5012")
-    result: dict = {"failed": True, "code": code, "undone": False}
-    text = f"{type(error).__name__}: {error}" if not isinstance(error, ledger.LedgerError) else str(error)
-    title = run.step.get("title") or run.role
-    if not run.check and run.journal.pending(start):
-        done = ledger.undo(run.journal, start, skip_packages=True)
-        result["undone"] = True
-        text += f"；本任务已做的 {len(done['resources'])} 项改动已撤回"
+def _fail(run: Run, error: Exception) -> dict:
+    """Undo what this call has changed, and say what was wrong."""
+    code = getattr(error, "code", "PS-E5010" if getattr(error, "errno", 0) == 28 else "PS-E5012")
+    text = error.args[0] if isinstance(error, (ledger.LedgerError, ledger.Kept)) else f"{type(error).__name__}: {error}"
+    if isinstance(error, LookupError):
+        code, text = "PS-E5003", f"步骤缺少 {error}"
+    result: dict = {"undone": False}
+    if run.first:
+        done = ledger.undo(run.journal.run, run.first, "step failed")
+        result["undone"] = not done["problems"]
+        if done["changes"]:
+            text += f"；本任务已做的 {len(done['changes'])} 项改动已撤回"
         if done["problems"]:
-            text += "，未能撤回：" + "；".join(done["problems"])[:300]
-        if run.armed and not done["problems"]:
-            ledger.disarm()
-            run.armed = False
-    elif run.armed:
-        ledger.disarm()
-        run.armed = False
-    result["msg"] = f"[{code}] {title}：{text}（详见 docs/errors/{code}.md）"
-    if result["undone"]:
+            text += "；未能撤回：" + "；".join(done["problems"])[:300]
+        else:
+            ledger.remove_note("open.json")
+            run.changes = []
+            run.armed = run.armed and not _stand_down(run)
+    else:
+        text += "；没有做任何改动"
         run.changes = []
-    return result
+    title = run.step.get("title") or run.role
+    return {**result, **_failure(code, f"{title}：{text}")}
 
 
-def _source() -> str:
-    """Return the text of the ledger's program, also from inside the archive that Ansible sends."""
-    loader = importlib.import_module("ansible.module_utils.panshi_ledger").__loader__
-    return loader.get_source("ansible.module_utils.panshi_ledger")
+def _stand_down(run: Run) -> bool:
+    """Disarm the guard of this call, as there is nothing left to restore; return whether it is gone."""
+    armed = ledger.read_note("guard", "armed.json")
+    if armed and armed["start"] == run.first and not ledger.fired():
+        ledger.disarm(run.journal.run)
+        return True
+    return armed is None
+
+
+def _source() -> bytes:
+    """Return the ledger's program, also from inside the archive that Ansible sends."""
+    name = "ansible.module_utils.panshi_ledger"
+    return importlib.import_module(name).__loader__.get_source(name).encode("utf-8")
 
 
 def main() -> None:
@@ -861,15 +986,13 @@ def main() -> None:
     )
     os.umask(0o022)
     try:
-        # Check mode leaves nothing on the host, not even the lock's file.
-        with contextlib.nullcontext() if module.check_mode else ledger.Lock():
-            result = perform(module)
+        if module.check_mode:
+            result = perform(module.params, True, module._diff)
+        else:
+            with ledger.lock():
+                result = perform(module.params, False, module._diff)
     except ledger.LedgerError as error:
-        result = {
-            "failed": True,
-            "code": error.code,
-            "msg": f"[{error.code}] {error}（详见 docs/errors/{error.code}.md）",
-        }
+        result = {**_failure(error.code, str(error.args[0])), "undone": False, "changes": [], "skips": []}
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)

@@ -131,7 +131,7 @@ def gather(paths: list[str]) -> dict:
     release = _os_release()
     # client address, client port, server address, server port
     session = (os.environ.get("SSH_CONNECTION") or _ssh_client()).split(" ")
-    installed = ledger.packages()
+    installed = _installed()
     family = _family(release, installed)
     return {
         "family": family,
@@ -163,6 +163,13 @@ def gather(paths: list[str]) -> dict:
     }
 
 
+def _installed() -> dict:
+    """Return name -> version; a name of one architecture also without it."""
+    mark = ":" if ledger.uses_dpkg() else "."
+    packages = {name: version for name, version in ledger.installed().items() if version != ledger.CONFIG}
+    return {**packages, **{name.rpartition(mark)[0]: version for name, version in packages.items() if mark in name}}
+
+
 def _os_release() -> dict:
     pairs = [line.split("=", 1) for line in _read("/etc/os-release").splitlines() if "=" in line]
     return {key: value.strip("\"'") for key, value in pairs}
@@ -178,7 +185,7 @@ def _family(release: dict, installed: dict) -> str:
 def _container() -> bool:
     if os.path.exists("/run/.containerenv") or os.path.exists("/.dockerenv"):
         return True
-    status, out, _ = ledger.run(["systemd-detect-virt", "--container"], timeout=10)
+    status, out, _ = ledger.tool(["systemd-detect-virt", "--container"], timeout=10)
     return status == 0 and out.strip() not in ("", "none")
 
 
@@ -187,7 +194,7 @@ def _version(installed: dict, name: str) -> str:
 
 
 def _users() -> list[dict]:
-    shadow = {line.split(":")[0]: (line.split(":") + [""] * 8)[1:] for line in ledger.read_lines("/etc/shadow")}
+    shadow = {line.split(":")[0]: (line.split(":") + [""] * 8)[1:] for line in ledger.read_database("shadow")}
     users = []
     for one in pwd.getpwall():
         fields = shadow.get(one.pw_name, ["*"] + [""] * 8)
@@ -220,8 +227,8 @@ def _users() -> list[dict]:
 
 
 def _units() -> dict:
-    _, files, _ = ledger.run(["systemctl", "list-unit-files", "--no-legend", "--no-pager"], timeout=60)
-    _, live, _ = ledger.run(["systemctl", "list-units", "--all", "--no-legend", "--no-pager", "--plain"], timeout=60)
+    _, files, _ = ledger.tool(["systemctl", "list-unit-files", "--no-legend", "--no-pager"], timeout=60)
+    _, live, _ = ledger.tool(["systemctl", "list-units", "--all", "--no-legend", "--no-pager", "--plain"], timeout=60)
     units = {}
     for line in files.splitlines():
         words = line.split()
@@ -236,7 +243,7 @@ def _units() -> dict:
 
 def _suid() -> list[str]:
     argv = ["find", "/", "-xdev", "-type", "f", "-perm", "/6000", "-print"]
-    _, out, _ = ledger.run(argv, timeout=120)
+    _, out, _ = ledger.tool(argv, timeout=120)
     return sorted(line for line in out.splitlines() if not line.startswith(("/proc/", "/var/lib/containers/")))
 
 
@@ -260,13 +267,13 @@ def _ssh_client() -> str:
 
 def _ssh_algorithms(kind: str) -> list[str]:
     """Return what this OpenSSH knows; it refuses to start with a name that it does not know."""
-    status, out, _ = ledger.run(["ssh", "-Q", kind], timeout=10)
+    status, out, _ = ledger.tool(["ssh", "-Q", kind], timeout=10)
     return out.split() if status == 0 else []
 
 
 def _audit_locked() -> bool:
     """Return whether the kernel's audit rules can only be changed by a reboot."""
-    return re.search(r"enabled[ =]2", ledger.run(["auditctl", "-s"], timeout=10)[1]) is not None
+    return re.search(r"enabled[ =]2", ledger.tool(["auditctl", "-s"], timeout=10)[1]) is not None
 
 
 def _boot() -> dict:

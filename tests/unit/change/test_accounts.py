@@ -1,4 +1,4 @@
-"""Which commands bring an account to what is declared."""
+"""What a declared account makes of the fields of /etc/passwd and /etc/shadow (pure)."""
 
 from __future__ import annotations
 
@@ -7,60 +7,43 @@ from typing import Any
 
 import pytest
 
-TODAY = 20_800
-PRESENT: dict[str, Any] = {
-    "shell": "/bin/bash",
-    "home": "/home/web",
-    "comment": "",
-    "uid": 1001,
-    "gid": 1001,
-    "locked": False,
-    "empty": False,
-    "ages": {"min": "0", "max": "99999", "warn": "7", "inactive": ""},
-    "lastchg": "20000",
-    "groups": {"web"},
-}
+TODAY = 20_000
+SHADOW = ["ops", "$6$x$y", "19990", "0", "99999", "7", "", "", ""]
 
 
 @pytest.mark.parametrize(
-    ("spec", "commands"),
+    ("spec", "fields", "wanted"),
     [
-        ({}, []),
-        ({"shell": "/bin/bash"}, []),
-        ({"shell": "/usr/sbin/nologin"}, [["usermod", "--shell", "/usr/sbin/nologin", "web"]]),
-        ({"locked": True}, [["usermod", "--lock", "web"]]),
-        ({"groups": ["web"]}, []),
-        ({"groups": ["wheel"]}, [["usermod", "--append", "--groups", "wheel", "web"]]),
-        ({"groups": [], "append": False}, [["usermod", "--groups", "", "web"]]),
-        ({"password_ages": {"max": 99999, "warn": 7}}, []),
-        ({"password_ages": {"max": 90}}, [["chage", "--maxdays", "90", "web"]]),
+        ({"locked": True}, {}, {1: "!$6$x$y"}),
+        ({"locked": True}, {1: "*"}, {}),
+        ({"locked": True}, {1: ""}, {1: "!"}),
+        ({"locked": False}, {1: "!$6$x$y"}, {1: "$6$x$y"}),
+        ({"locked": False}, {1: "!"}, {}),
+        ({"password_ages": {"min": 1, "max": 90, "warn": 7, "inactive": 30}}, {}, {3: "1", 4: "90", 6: "30"}),
+        ({"password_ages": {"inactive": -1}}, {6: "30"}, {6: ""}),
+        ({"password_ages": {"max": 90, "refresh": True}}, {2: "19000"}, {2: "20000", 4: "90"}),
+        ({"password_ages": {"max": 90, "refresh": True}}, {2: "19000", 4: "90"}, {}),
+        ({"password_ages": {"max": 90, "refresh": True}}, {2: "0"}, {4: "90"}),
+        ({"password_ages": {"max": 90}}, {2: "19000"}, {4: "90"}),
+    ],
+    ids=[
+        *("lock", "no password at all", "empty password", "unlock", "nothing to unlock", "ages", "no limit"),
+        *("would expire at once", "expires by its own limit", "must be changed at next login", "not asked for"),
     ],
 )
-def test_an_account_that_is_there(change: ModuleType, spec: dict[str, Any], commands: list[list[str]]) -> None:
-    assert change.account_commands({"name": "web", **spec}, PRESENT, TODAY) == commands
+def test_fields_of_shadow(
+    change: ModuleType, spec: dict[str, Any], fields: dict[int, str], wanted: dict[int, str]
+) -> None:
+    before = [fields.get(place, field) for place, field in enumerate(SHADOW)]
+    after = change.shadow_fields(before, spec, TODAY)
+    assert {place: field for place, field in enumerate(after) if field != before[place]} == wanted
 
 
-def test_a_new_maximum_does_not_expire_the_account_at_once(change: ModuleType) -> None:
-    spec = {"name": "web", "password_ages": {"max": 90, "refresh": True}}
-    assert change.account_commands(spec, PRESENT, TODAY) == [
-        ["chage", "--lastday", str(TODAY), "--maxdays", "90", "web"]
-    ]
-
-
-def test_a_recent_password_keeps_its_date(change: ModuleType) -> None:
-    spec = {"name": "web", "password_ages": {"max": 90, "refresh": True}}
-    recent = {**PRESENT, "lastchg": str(TODAY - 10)}
-    assert change.account_commands(spec, recent, TODAY) == [["chage", "--maxdays", "90", "web"]]
-
-
-def test_an_empty_password_is_locked_even_if_it_looks_unusable(change: ModuleType) -> None:
-    present = {**PRESENT, "locked": True, "empty": True}
-    assert change.account_commands({"name": "web", "locked": True}, present, TODAY) == [["usermod", "--lock", "web"]]
+def test_fields_of_passwd_that_are_not_declared_stay(change: ModuleType) -> None:
+    fields = ["ops", "x", "1000", "1000", "Li", "/home/ops", "/bin/sh"]
+    assert change.passwd_fields(fields, {"shell": "/bin/bash"}, None) == [*fields[:6], "/bin/bash"]
+    assert change.passwd_fields(fields, {}, None) == fields
 
 
 def test_a_new_account_is_made_without_a_password(change: ModuleType) -> None:
-    spec = {"name": "sec1", "shell": "/bin/bash", "groups": ["secadm"], "password_ages": {"max": 90}}
-    assert change.account_commands(spec, None, TODAY) == [
-        ["useradd", "--create-home", "--shell", "/bin/bash", "--groups", "secadm", "sec1"],
-        ["chage", "--maxdays", "90", "sec1"],
-    ]
+    assert not {"-p", "--password"} & set(change._useradd_options({"name": "ops", "shell": "/bin/sh"}))

@@ -1,4 +1,4 @@
-"""The journal and its undo on real files of a scratch folder; crashes are made by leaving rows out."""
+"""The ledger: real files below a temporary folder; accounts, units and packages are pure or emulated."""
 
 from __future__ import annotations
 
@@ -12,196 +12,288 @@ import pytest
 
 
 class Scratch:
-    """A ledger of its own and a folder to change."""
+    """A ledger and an /etc of its own."""
 
-    def __init__(self, ledger: ModuleType, root: Path) -> None:
-        self.ledger = ledger
-        self.root = root
-        self.place = root / "etc"
-        self.place.mkdir()
+    def __init__(self, ledger: ModuleType, folder: Path) -> None:
+        self.ledger, self.folder = ledger, folder
+        self.etc = folder / "etc"
+        self.etc.mkdir()
 
-    def journal(self, run: str = "r1") -> Any:
-        return self.ledger.Journal(run, str(self.root / "panshi"))
+    def path(self, name: str, content: str | None = None, mode: int = 0o644) -> str:
+        path = self.folder / name
+        if content is not None:
+            path.write_text(content)
+            path.chmod(mode)
+        return str(path)
 
-    def resource(self, name: str) -> str:
-        return f"file:{self.place / name}"
+    def state(self, content: str, mode: int = 0o644) -> dict[str, Any]:
+        return {
+            **{"type": "file", "mode": mode, "uid": os.getuid(), "gid": os.getgid()},
+            "sha256": self.ledger.digest(content.encode()),
+        }
 
-    def write(self, name: str, text: str, mode: int = 0o644) -> Path:
-        path = self.place / name
-        path.write_text(text, encoding="utf-8")
-        path.chmod(mode)
-        return path
+    def write(self, run: str, path: str, content: str, mode: int = 0o644) -> None:
+        journal = self.ledger.Journal(run)
+        journal.open()
+        before = self.ledger.read_state("file:" + path, journal.keep)
+        journal.change("file:" + path, before, self.state(content, mode), lambda _: content.encode())
 
-    def wanted(self, journal: Any, text: str, mode: str = "0600") -> dict[str, Any]:
-        digest = journal.keep(text.encode())
-        return {"type": "file", "sha256": digest, "mode": mode, "uid": os.getuid(), "gid": os.getgid()}
-
-    def rows(self, journal: Any) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in Path(journal.path).read_text(encoding="ascii").splitlines()]
-
-    def cut(self, journal: Any, last: int) -> None:
-        """Forget the last rows, as a crash would have."""
-        lines = Path(journal.path).read_text(encoding="ascii").splitlines(keepends=True)
-        Path(journal.path).write_text("".join(lines[:-last]), encoding="ascii")
+    def undo(self, run: str, **options: Any) -> dict[str, Any]:
+        report: dict[str, Any] = self.ledger.undo(run, **options)
+        return report
 
 
 @pytest.fixture
 def scratch(ledger: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scratch:
-    monkeypatch.setattr(ledger, "run", lambda *_, **__: (0, "", ""))
-    return Scratch(ledger, tmp_path)
+    monkeypatch.setattr(ledger, "BASE", str(tmp_path / "ledger"))
+    made = Scratch(ledger, tmp_path)
+    monkeypatch.setattr(ledger, "ETC", str(made.etc))
+    return made
 
 
 def test_an_undo_brings_back_content_mode_and_time(scratch: Scratch) -> None:
-    path = scratch.write("a.conf", "old\n", 0o640)
-    before = path.stat()
-    journal = scratch.journal()
-    journal.change(scratch.resource("a.conf"), scratch.wanted(journal, "new\n"))
-    assert path.read_text(encoding="utf-8") == "new\n"
-    scratch.ledger.undo(scratch.journal())
-    assert path.read_text(encoding="utf-8") == "old\n"
-    assert (path.stat().st_mode, path.stat().st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
+    path = scratch.path("a", "one\n", 0o640)
+    os.utime(path, ns=(5, 1_600_000_000_123_456_789))
+    scratch.write("r1", path, "two\n", 0o600)
+    assert Path(path).read_text() == "two\n"
+    report = scratch.undo("r1")
+    assert [row["resource"] for row in report["changes"]] == ["file:" + path]
+    assert Path(path).read_text() == "one\n"
+    assert Path(path).stat().st_mode & 0o7777 == 0o640
+    assert Path(path).stat().st_mtime_ns == 1_600_000_000_123_456_789
 
 
-def test_what_was_created_goes_and_a_link_comes_back(scratch: Scratch) -> None:
-    journal = scratch.journal()
-    link = scratch.place / "link"
-    link.symlink_to("a.conf")
-    journal.change(scratch.resource("d"), {"type": "directory", "mode": "0755", "uid": os.getuid(), "gid": os.getgid()})
-    journal.change(scratch.resource("d/new"), scratch.wanted(journal, "x"))
-    journal.change(scratch.resource("link"), scratch.wanted(journal, "y"))
-    scratch.ledger.undo(scratch.journal())
-    assert not (scratch.place / "d").exists()
-    assert link.readlink() == Path("a.conf")
+def test_an_undo_can_be_undone_and_a_second_undo_does_nothing(scratch: Scratch) -> None:
+    path = scratch.path("a", "one\n")
+    scratch.write("r1", path, "two\n")
+    scratch.undo("r1", into=scratch.ledger.Journal("r2"))
+    assert scratch.undo("r1")["changes"] == []
+    scratch.undo("r2")
+    assert Path(path).read_text() == "two\n"
 
 
-def test_what_is_so_already_is_not_journaled(scratch: Scratch) -> None:
-    scratch.write("a.conf", "same\n", 0o600)
-    journal = scratch.journal()
-    assert journal.change(scratch.resource("a.conf"), scratch.wanted(journal, "same\n")) is None
-    assert not Path(journal.path).exists()
+def test_many_changes_of_one_file_go_back_to_the_first_state_in_one_step(scratch: Scratch) -> None:
+    path = scratch.path("a", "one\n")
+    for content in ("two\n", "three\n", "two\n"):
+        scratch.write("r1", path, content)
+    seen: list[str] = []
+    set_state = scratch.ledger.set_state
+    scratch.ledger.set_state = lambda *a: (seen.append(a[0]), set_state(*a))
+    try:
+        scratch.undo("r1")
+    finally:
+        scratch.ledger.set_state = set_state
+    assert Path(path).read_text() == "one\n"
+    assert len(seen) == 1
+
+
+def test_what_a_run_has_taken_back_itself_is_not_made_again_by_a_rollback(scratch: Scratch) -> None:
+    path = scratch.path("a", "one\n")
+    scratch.write("r1", path, "locked out\n")
+    scratch.undo("r1")
+    assert scratch.undo("r1", into=scratch.ledger.Journal("r2"))["changes"] == []
+
+
+def test_a_later_change_is_a_conflict_unless_forced(scratch: Scratch) -> None:
+    path, other = scratch.path("a", "one\n"), scratch.path("b", "one\n")
+    scratch.write("r1", path, "two\n")
+    scratch.write("r1", other, "two\n")
+    Path(path).write_text("mine\n")
+    report = scratch.undo("r1", force=False)
+    assert [row["resource"] for row in report["conflicts"]] == ["file:" + path]
+    assert Path(other).read_text() == "two\n"
+    scratch.undo("r1", force=True)
+    assert Path(path).read_text() == "one\n"
+
+
+def test_only_entries_from_the_start_on_are_undone(scratch: Scratch) -> None:
+    path, other = scratch.path("a", "one\n"), scratch.path("b", "one\n")
+    scratch.write("r1", path, "two\n")
+    start = scratch.ledger.Journal("r1").open()
+    scratch.write("r1", other, "two\n")
+    scratch.undo("r1", start=start)
+    assert (Path(path).read_text(), Path(other).read_text()) == ("two\n", "one\n")
 
 
 @pytest.mark.parametrize("made", [False, True])
 def test_a_crash_between_the_journal_and_the_change_is_undone_either_way(scratch: Scratch, made: bool) -> None:
-    path = scratch.write("a.conf", "old\n")
-    journal = scratch.journal()
-    journal.change(scratch.resource("a.conf"), scratch.wanted(journal, "new\n"))
-    scratch.cut(journal, 1)
-    if not made:
-        path.write_text("old\n", encoding="utf-8")
-    scratch.ledger.undo(scratch.journal())
-    assert path.read_text(encoding="utf-8") == "old\n"
+    path = scratch.path("a", "one\n")
+    journal = scratch.ledger.Journal("r1")
+    journal.open()
+    before = scratch.ledger.read_state("file:" + path, journal.keep)
+    journal.begin("file", "file:" + path, before, scratch.state("two\n"))
+    if made:
+        Path(path).write_text("two\n")
+    with Path(journal.path).open("a") as file:
+        file.write('{"seq": 2, "cut o')
+    assert scratch.undo("r1")["conflicts"] == []
+    assert Path(path).read_text() == "one\n"
 
 
-def test_a_last_line_that_was_cut_off_does_not_count(scratch: Scratch) -> None:
-    scratch.write("a.conf", "old\n")
-    journal = scratch.journal()
-    journal.change(scratch.resource("a.conf"), scratch.wanted(journal, "new\n"))
-    with Path(journal.path).open("a", encoding="ascii") as file:
-        file.write('{"kind": "cha')
-    assert len(scratch.journal().entries()) == 2
+def test_entries_after_a_line_that_was_cut_off_count(scratch: Scratch) -> None:
+    path = scratch.path("a", "one\n")
+    scratch.write("r1", path, "two\n")
+    with Path(scratch.ledger.Journal("r1").path).open("a") as file:
+        file.write('{"seq": 2, "cut o')
+    scratch.write("r1", path, "three\n")
+    scratch.undo("r1")
+    assert Path(path).read_text() == "one\n"
 
 
-def test_a_later_change_is_a_conflict_but_an_undone_one_is_not(scratch: Scratch) -> None:
-    path = scratch.write("a.conf", "old\n", 0o600)
-    journal = scratch.journal()
-    journal.change(scratch.resource("a.conf"), scratch.wanted(journal, "new\n"))
-    assert scratch.ledger.conflicts(scratch.journal()) == []
-    path.write_text("someone else's\n", encoding="utf-8")
-    assert [one["resource"] for one in scratch.ledger.conflicts(scratch.journal())] == [scratch.resource("a.conf")]
-    path.write_text("old\n", encoding="utf-8")
-    assert scratch.ledger.conflicts(scratch.journal()) == []
+def test_files_that_a_program_makes_removes_and_changes_come_back(scratch: Scratch) -> None:
+    folder = scratch.folder / "conf"
+    folder.mkdir()
+    (folder / "kept").write_text("1")
+    (folder / "gone").write_text("2")
+    (folder / "link").symlink_to("kept")
+
+    def action() -> None:
+        (folder / "gone").unlink()
+        (folder / "kept").write_text("changed")
+        (folder / "link").unlink()
+        (folder / "new").mkdir()
+        (folder / "new/file").write_text("3")
+
+    changed = scratch.ledger.observe(scratch.ledger.Journal("r1"), [str(folder)], action)
+    assert len(changed) == 5
+    scratch.undo("r1")
+    assert {path.name for path in folder.iterdir()} == {"kept", "gone", "link"}
+    assert (folder / "kept").read_text() == "1"
+    assert (folder / "link").readlink() == Path("kept")
 
 
-def test_an_undo_into_another_run_can_be_undone_itself(scratch: Scratch) -> None:
-    path = scratch.write("a.conf", "old\n")
-    journal = scratch.journal()
-    journal.change(scratch.resource("a.conf"), scratch.wanted(journal, "new\n"))
-    scratch.ledger.undo(scratch.journal(), into=scratch.journal("r2"))
-    assert path.read_text(encoding="utf-8") == "old\n"
-    scratch.ledger.undo(scratch.journal("r2"), into=scratch.journal("r3"))
-    assert path.read_text(encoding="utf-8") == "new\n"
+def test_a_program_that_dies_leaves_enough_to_undo_it(scratch: Scratch) -> None:
+    folder = scratch.folder / "conf"
+    folder.mkdir()
+    (folder / "kept").write_text("1")
+    journal = scratch.ledger.Journal("r1")
+
+    class Killed(BaseException):
+        pass
+
+    def done(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    journal.done = done
+
+    def action() -> None:
+        (folder / "kept").write_text("changed")
+        (folder / "new").write_text("3")
+
+    with pytest.raises(Killed):
+        scratch.ledger.observe(journal, [str(folder)], action, whole=True)
+    scratch.undo("r1")
+    assert [path.name for path in folder.iterdir()] == ["kept"]
+    assert (folder / "kept").read_text() == "1"
 
 
-def test_only_rows_from_the_start_on_are_undone(scratch: Scratch) -> None:
-    first, second = scratch.write("a", "old\n"), scratch.write("b", "old\n")
-    journal = scratch.journal()
-    journal.change(scratch.resource("a"), scratch.wanted(journal, "new\n"))
-    start = journal.next_seq()
-    journal.change(scratch.resource("b"), scratch.wanted(journal, "new\n"))
-    scratch.ledger.undo(scratch.journal(), start)
-    assert (first.read_text(encoding="utf-8"), second.read_text(encoding="utf-8")) == ("new\n", "old\n")
-    assert [row["resource"] for row in scratch.journal().pending()] == [scratch.resource("a")]
+def test_a_folder_with_something_of_somebody_else_is_kept_and_said(scratch: Scratch) -> None:
+    folder = scratch.folder / "conf"
+    scratch.ledger.observe(scratch.ledger.Journal("r1"), [str(folder)], folder.mkdir)
+    (folder / "theirs").write_text("x")
+    report = scratch.undo("r1")
+    assert folder.is_dir()
+    assert report["kept"] == [f"file:{folder}：目录不空，保留"]
 
 
 def test_one_resource_that_cannot_come_back_does_not_keep_the_others(scratch: Scratch) -> None:
-    scratch.write("a", "old a\n")
-    second = scratch.write("b", "old b\n")
-    journal = scratch.journal()
-    journal.change(scratch.resource("b"), scratch.wanted(journal, "new\n"))
-    journal.change(scratch.resource("a"), scratch.wanted(journal, "new\n"))
-    digest = next(row["before"]["sha256"] for row in scratch.rows(journal) if row.get("resource", "").endswith("/a"))
-    (Path(journal.folder) / "blobs" / digest).write_bytes(b"changed")
-    done = scratch.ledger.undo(scratch.journal())
-    assert len(done["problems"]) == 1
-    assert "已被改动" in done["problems"][0]
-    assert second.read_text(encoding="utf-8") == "old b\n"
+    path, other = scratch.path("a", "one\n"), scratch.path("b", "eins\n")
+    scratch.write("r1", path, "two\n")
+    scratch.write("r1", other, "zwei\n")
+    blob = Path(scratch.ledger.Journal("r1").folder) / "blobs" / scratch.ledger.digest(b"eins\n")
+    blob.write_bytes(b"not what was stored")
+    report = scratch.undo("r1")
+    assert Path(path).read_text() == "one\n"
+    assert report["kept"] == [f"file:{other}：账本中的原内容已被改动"]
 
 
-def test_an_unwritable_ledger_changes_nothing(scratch: Scratch) -> None:
-    path = scratch.write("a.conf", "old\n")
-    (scratch.root / "panshi").write_text("a file where the folder should be", encoding="utf-8")
-    journal = scratch.journal()
-    with pytest.raises(scratch.ledger.LedgerError) as caught:
-        journal.change(scratch.resource("a.conf"), {"type": "absent"})
-    assert caught.value.code == "PS-E5010"
-    assert path.read_text(encoding="utf-8") == "old\n"
+def test_too_little_room_changes_nothing(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = scratch.path("a", "one\n")
+    monkeypatch.setattr(scratch.ledger, "SPARE_BYTES", 1 << 60)
+    with pytest.raises(scratch.ledger.LedgerError) as raised:
+        scratch.write("r1", path, "two\n")
+    assert raised.value.code == "PS-E5010"
+    assert Path(path).read_text() == "one\n"
 
 
-def test_observed_files_are_journaled_before_the_program_runs(scratch: Scratch) -> None:
-    path = scratch.write("a.conf", "old\n")
-    journal = scratch.journal()
-
-    def act() -> None:
-        assert scratch.rows(journal)[-1]["resource"] == scratch.resource("a.conf")
-        path.write_text("by a program\n", encoding="utf-8")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        journal.observe([scratch.resource("a.conf")], act)
-    scratch.ledger.undo(scratch.journal())
-    assert path.read_text(encoding="utf-8") == "old\n"
+def test_an_undo_goes_on_when_the_journal_cannot_be_written(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = scratch.path("a", "one\n")
+    scratch.write("r1", path, "two\n")
+    monkeypatch.setattr(scratch.ledger, "SPARE_BYTES", 1 << 60)
+    assert scratch.undo("r1")["problems"] == []
+    assert Path(path).read_text() == "one\n"
 
 
-def test_packages_that_stay_keep_their_rows_for_a_later_rollback(scratch: Scratch) -> None:
-    path = scratch.write("packaged.conf", "from the package\n")
-    journal = scratch.journal()
-    absent, there = {"type": "absent"}, scratch.ledger.read_state(scratch.resource("packaged.conf"))
-    seq = journal.write(
-        kind="change", resource=scratch.resource("packaged.conf"), before=absent, after=there, packaged=True
-    )
-    journal.write(kind="done", of=seq)
-    scratch.ledger.undo(scratch.journal(), skip_packages=True)
-    assert path.exists()
-    scratch.ledger.undo(scratch.journal())
-    assert not path.exists()
+def test_nobody_else_can_read_the_ledger(scratch: Scratch) -> None:
+    scratch.write("r1", scratch.path("a", "one\n"), "two\n")
+    base = Path(scratch.ledger.BASE)
+    kept = [base, *base.rglob("*")]
+    assert len(kept) > 4
+    assert [path for path in kept if path.stat().st_mode & 0o077] == []
 
 
-def test_entries_of_an_account_file_are_told_one_by_one(ledger: ModuleType) -> None:
-    before = ["root:x:0", "ops:x:1000", "gone:x:1001"]
-    after = ["root:x:0", "ops:x:1000:new", "added:x:1002"]
-    changes = {
-        name: (old["line"], new["line"]) for name, old, new in ledger._line_changes("/etc/passwd", before, after)
-    }
-    assert changes == {
-        "line:/etc/passwd#ops": ("ops:x:1000", "ops:x:1000:new"),
-        "line:/etc/passwd#added": (None, "added:x:1002"),
-        "line:/etc/passwd#gone": ("gone:x:1001", None),
-    }
+# ---- accounts
+
+
+def line(text: str | None, previous: str = "") -> dict[str, Any]:
+    return {"type": "absent"} if text is None else {"type": "line", "text": text, "previous": previous}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "now", "wanted", "clash"),
+    [
+        ("ops:old:1:0:99999:7:::", "ops:old:1:1:90:7:::", "ops:new:20:1:90:7:::", "ops:new:20:0:99999:7:::", False),
+        ("ops:old:1:0:99999:7:::", "ops:old:1:1:90:7:::", "ops:old:1:1:60:7:::", "ops:old:1:0:99999:7:::", True),
+        ("wheel:x:10:a", "wheel:x:10:a,ops", "wheel:x:10:a,ops,b", "wheel:x:10:a,b", False),
+        (None, "ops:x:1:1::/h:/s", "ops:x:1:1::/h:/s", None, False),
+        (None, "ops:x:1:1::/h:/s", "ops:x:1:1:Li:/h:/s", None, True),
+    ],
+    ids=["password changed since", "limit changed since", "member added since", "new account", "new account used"],
+)
+def test_a_later_change_of_an_account_stays(
+    ledger: ModuleType, before: str | None, after: str, now: str, wanted: str | None, clash: bool
+) -> None:
+    merged, found = ledger.merge_line(line(before), line(after), line(now))
+    assert merged.get("text") == wanted
+    assert found is clash
+
+
+def test_an_entry_comes_back_to_its_place(scratch: Scratch) -> None:
+    text = "root:x:0:0::/root:/bin/sh\nops:x:1:1::/:/bin/sh\nnobody:x:9:9::/:/bin/sh\n"
+    passwd = scratch.etc / "passwd"
+    passwd.write_text(text)
+    state = scratch.ledger.read_line("passwd", "ops")
+    scratch.ledger.write_line("passwd", "ops", {"type": "absent"})
+    assert "ops" not in passwd.read_text()
+    scratch.ledger.write_line("passwd", "ops", state)
+    assert passwd.read_text() == text
 
 
 def test_a_hash_is_never_described(ledger: ModuleType) -> None:
-    state = {"line": "ops:$6$secret$hash:20000:0:90:7:::", "after": "root"}
-    said = ledger.describe("line:/etc/shadow#ops", state)
+    said = ledger.describe("line:shadow:ops", line("ops:$6$salt$secret:19000:0:90:7:30::"))
     assert "secret" not in said
-    assert said.startswith("有口令")
+    assert "最长 90" in said
+    row = ledger.change_row("line:shadow:ops", line(None), line("ops:!$6$salt$secret:1:::::::"), {})
+    assert row["resource"] == "account:ops"
+    assert "secret" not in json.dumps(row)
+
+
+# ---- the rest
+
+
+def test_parsed_names_of_kernel_settings(ledger: ModuleType) -> None:
+    assert ledger._sysctl_path("net.ipv4.ip_forward") == "/proc/sys/net/ipv4/ip_forward"
+    assert ledger._sysctl_path("net.ipv4.conf.eth0/7.rp_filter") == "/proc/sys/net/ipv4/conf/eth0.7/rp_filter"
+    assert ledger._sysctl_path("net/ipv4/conf/eth0.7/rp_filter") == "/proc/sys/net/ipv4/conf/eth0.7/rp_filter"
+
+
+def test_a_run_id_names_no_other_folder(ledger: ModuleType) -> None:
+    for run in ("../x", "a/b", "", "-x"):
+        with pytest.raises(ledger.LedgerError):
+            ledger.Journal(run)
+
+
+def test_the_program_runs_on_python_3_6(ledger: ModuleType) -> None:
+    import ast
+
+    ast.parse(Path(ledger.__file__).read_text(encoding="utf-8"), feature_version=(3, 6))
