@@ -983,7 +983,7 @@ def plan(journal: Journal, start: int = 1) -> List[Step]:
                 step.before = before
             step.seq, step.order, step.after, step.unsure = entry["seq"], order, after, not sure
             step.calls.add(entry["call"])
-            step.known += [before, after]
+            step.known += [state for state in (before, after) if state is not None]
             step.about = {key: entry[key] for key in ("role", "title", "checks") if key in entry}
     packages = installed() if any(name.startswith("package:") for name in steps) else {}
     for step in steps.values():

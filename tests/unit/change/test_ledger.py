@@ -297,3 +297,12 @@ def test_the_program_runs_on_python_3_6(ledger: ModuleType) -> None:
     import ast
 
     ast.parse(Path(ledger.__file__).read_text(encoding="utf-8"), feature_version=(3, 6))
+
+
+def test_a_unit_whose_change_was_cut_off_comes_back(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {"load": "loaded", "enabled": "enabled", "active": True, "links": {"/etc/systemd/system/x": "y"}}
+    now = {**before, "enabled": "masked", "active": False, "links": {"/etc/systemd/system/x.service": "/dev/null"}}
+    scratch.ledger.Journal("r1").begin("unit", "unit:x.service", before, None)
+    monkeypatch.setattr(scratch.ledger, "read_unit", lambda _: now)
+    (step,) = scratch.ledger.plan(scratch.ledger.Journal("r1"))
+    assert (step.needed, step.clash, step.target) == (True, False, before)
