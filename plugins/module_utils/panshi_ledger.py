@@ -942,6 +942,7 @@ class Step:
         self.unsure = False
         self.clash = False
         self.needed = False
+        self.problem = ""
         self.about = {}  # type: Dict[str, Any]
 
 
@@ -987,7 +988,10 @@ def plan(journal: Journal, start: int = 1) -> List[Step]:
             step.about = {key: entry[key] for key in ("role", "title", "checks") if key in entry}
     packages = installed() if any(name.startswith("package:") for name in steps) else {}
     for step in steps.values():
-        _decide(step, packages, steps)
+        try:
+            _decide(step, packages, steps)
+        except Exception as error:  # whatever is wrong with one resource must not keep a host locked out
+            step.needed, step.problem = True, "%s: %s" % (type(error).__name__, error)
     kept = [step for step in steps.values() if not (step.clash and _soft(step.resource))]
     return sorted(kept, key=_newest_first)
 
@@ -1083,6 +1087,8 @@ def _carry_out(steps: List[Step], source: Journal, target: Journal, reason: str,
         kind, name = step.resource.split(":", 1)
         target.about = dict(step.about, undoes=[source.run, step.seq], reason=reason)
         try:
+            if step.problem:
+                raise LedgerError("PS-E5022", step.problem)
             if kind == "package":
                 batch = [step] + [one for one in steps if one.resource.startswith("package:") and one.seq == step.seq]
                 steps[:] = [one for one in steps if one not in batch]
@@ -1106,7 +1112,7 @@ def _carry_out(steps: List[Step], source: Journal, target: Journal, reason: str,
             reload_needed = reload_needed or "/systemd/system" in name
         except Kept as why:
             report["kept"].append("%s：%s" % (step.resource, why))
-        except (OSError, LedgerError) as error:
+        except Exception as error:
             report["problems"].append("%s：%s" % (step.resource, error))
     if reload_needed:
         tool(["systemctl", "daemon-reload"])
@@ -1165,7 +1171,7 @@ def run_effect(journal: Journal, argv: List[str], reason: str = "", timeout: flo
 
 def change_row(resource: str, before: State, after: State, about: Dict[str, Any]) -> Dict[str, Any]:
     """Return a row of a result's ``changes``; account databases go by the account's name."""
-    shown = resource
+    shown = "file:" + resource[5:] if resource.startswith("attr:") else resource
     if resource.startswith("line:"):
         _, database, name = resource.split(":", 2)
         shown = ("group:" if database in ("group", "gshadow") else "account:") + name

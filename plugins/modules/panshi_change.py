@@ -428,7 +428,6 @@ def step_attributes(run: Run, spec: dict) -> None:
         after = {"mode": mode, "uid": uid, "gid": gid}
         if before != after:
             run.bring("attr:" + path, before, after)
-            run.changes[-1]["resource"] = "file:" + path
             texts = [ledger.describe("attr:", one) + "\n" for one in (before, after)]
             run.diffs.append(dict(zip(("before", "after"), texts), before_header=path, after_header=path))
 

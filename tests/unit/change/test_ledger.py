@@ -306,3 +306,12 @@ def test_a_unit_whose_change_was_cut_off_comes_back(scratch: Scratch, monkeypatc
     monkeypatch.setattr(scratch.ledger, "read_unit", lambda _: now)
     (step,) = scratch.ledger.plan(scratch.ledger.Journal("r1"))
     assert (step.needed, step.clash, step.target) == (True, False, before)
+
+
+def test_an_entry_that_makes_no_sense_does_not_keep_the_others(scratch: Scratch) -> None:
+    path = scratch.path("a", "one\n")
+    scratch.ledger.Journal("r1").begin("unheard", "unheard:of", {"x": 1}, {"x": 2})
+    scratch.write("r1", path, "two\n")
+    report = scratch.undo("r1")
+    assert Path(path).read_text() == "one\n"
+    assert len(report["problems"]) == 1
