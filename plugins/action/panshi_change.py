@@ -226,7 +226,7 @@ def record_payload(variables: Mapping[str, Any], template: Any, rows: list[dict[
     """Return what the callback panshi_record needs to write these rows."""
     name, folder = estate.estate_of(variables)
     return {
-        "records": str(template(variables.get("panshi_records") or ROOT / "records")),
+        "records": str(template(variables.get("panshi_records") or str(ROOT / "records"))),
         "estate": name,
         "level": estate.level_of(variables),
         "inventory": str(folder),

@@ -48,7 +48,7 @@ class ActionModule(ActionBase):
             changed=False,
             rows=len(rows),
             panshi_record={
-                "records": str(self._templar.template(variables.get("panshi_records") or ROOT / "records")),
+                "records": str(self._templar.template(variables.get("panshi_records") or str(ROOT / "records"))),
                 "estate": name,
                 "level": estate.level_of(variables),
                 "inventory": str(folder),
