@@ -51,7 +51,7 @@ def command(state: State, host: Host, *options: str) -> list[str]:
     return ["ssh", "-F", str(state.ssh_config), *options, host.name]
 
 
-def answers(state: State, host: Host, timeout: float = 5) -> bool:
+def answers(state: State, host: Host, timeout: float = 10) -> bool:
     """Tell whether ``ops`` can log in within ``timeout`` seconds, the host key being the recorded one."""
     options = ("-o", "BatchMode=yes", "-o", f"ConnectTimeout={timeout:.0f}", "-o", "LogLevel=QUIET")
     try:
