@@ -22,13 +22,18 @@ class Selection:
         apply: ids that are to be brought to pass.
         opt_in: ids whose fix can lock out or interrupt and was not opted in to.
         waived: waiver by id, in force today.
-        narrowed: ids that the operator left out of this run.
+        narrowed: ids that belong to the estate's baseline too, but that the operator left out of this run.
     """
 
     apply: tuple[str, ...]
     opt_in: tuple[str, ...]
     waived: Mapping[str, Waiver]
     narrowed: tuple[str, ...]
+
+    @property
+    def baseline(self) -> tuple[str, ...]:
+        """What the estate wants in force: a file that a narrowed run writes whole must not lose the rest of it."""
+        return self.apply + self.narrowed
 
 
 def needs_opt_in(check: Check) -> bool:
@@ -71,10 +76,10 @@ def select_checks(
         waiver = _in_force(waivers, host, check, today)
         if waiver:
             waived[check.id] = waiver
-        elif check.id not in wanted:
-            narrowed.append(check.id)
         elif needs_opt_in(check) and check.id not in chosen:
             left.append(check.id)
+        elif check.id not in wanted:
+            narrowed.append(check.id)
         else:
             apply.append(check.id)
     return Selection(tuple(apply), tuple(left), waived, tuple(narrowed))

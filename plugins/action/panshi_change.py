@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class ActionModule(ActionBase):
             sent.update(undo=str(arguments["undo"]), force=bool(arguments.get("force", False)), guard=self._guard(True))
             return sent
         selection = estate.selection_of(self._variables, self._templar.template)
-        steps = list(self._steps(arguments.get("steps") or [], set(selection.apply)))
+        steps = list(self._steps(arguments.get("steps") or [], set(selection.apply), selection.baseline))
         wanted = arguments.get("guard")
         risky = any(estate.catalogue().checks[check].risk.lockout for step in steps for check in step["checks"])
         sent["steps"] = steps
@@ -84,7 +84,7 @@ class ActionModule(ActionBase):
             raise PanshiError("PS-E5003", f"变量 guard_seconds = {seconds!r} 不是正整数秒", "例如 300")
         return {"seconds": int(seconds)}
 
-    def _steps(self, given: Any, applied: set[str]) -> Iterator[dict[str, Any]]:
+    def _steps(self, given: Any, applied: set[str], baseline: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Yield the steps of this host: flattened, chosen, rendered."""
         steps = [self._checked(step) for step in _flatten(given)]
         kept = [step for step in steps if step["when"]]
@@ -98,7 +98,7 @@ class ActionModule(ActionBase):
             step["checks"] = [check for check in step["checks"] if check in applied]
             del step["when"]
             if "template" in (step.get("file") or {}):
-                self._render(step["file"], applied)
+                self._render(step["file"], baseline)
             yield step
 
     def _checked(self, step: Any) -> dict[str, Any]:
@@ -112,12 +112,12 @@ class ActionModule(ActionBase):
             raise PanshiError("PS-E5003", f"步骤的 when 不是布尔值：{when!r}", "用得出 true 或 false 的表达式")
         return {**step, "checks": checks, "when": when, "title": str(step.get("title", ""))}
 
-    def _render(self, file: dict[str, Any], applied: set[str]) -> None:
+    def _render(self, file: dict[str, Any], baseline: Sequence[str]) -> None:
         name = file.pop("template")
         source = self._find_needle("templates", name)
         folder = str(Path(source).parent)
         templar = self._templar.copy_with_new_env(
-            searchpath=[folder], available_variables={**self._variables, "harden_apply": sorted(applied)}
+            searchpath=[folder], available_variables={**self._variables, "harden_apply": sorted(baseline)}
         )
         text = trust_as_template(self._loader.get_text_file_contents(source))
         overrides = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}

@@ -31,5 +31,5 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
         result.update(self._execute_module(module_name="panshi_host", module_args=self._task.args, task_vars=variables))
         if not result.get("failed"):
-            result.setdefault("ansible_facts", {})["harden_apply"] = list(selection.apply)
+            result.setdefault("ansible_facts", {})["harden_apply"] = list(selection.baseline)
         return result

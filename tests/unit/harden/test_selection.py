@@ -81,3 +81,11 @@ def test_a_level_that_does_not_exist_is_refused() -> None:
 def test_low_risk_needs_no_opt_in() -> None:
     assert not needs_opt_in(CATALOGUE.checks["linux-ssh-login-grace"])
     assert needs_opt_in(CATALOGUE.checks["linux-tmout"])
+
+
+def test_a_narrowed_run_knows_the_rest_of_the_baseline() -> None:
+    whole = select_checks(CATALOGUE, "web1", today=TODAY)
+    narrowed = select_checks(CATALOGUE, "web1", only=["linux-ssh-login-grace"], today=TODAY)
+    assert narrowed.apply == ("linux-ssh-login-grace",)
+    assert set(narrowed.baseline) == set(whole.apply)
+    assert narrowed.opt_in == whole.opt_in
