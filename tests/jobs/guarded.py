@@ -20,7 +20,7 @@ from lab_copies import ROOT, Copies
 
 PLAYBOOKS = Path(__file__).with_name("guard")
 # Short enough for a test, long enough for a run that nothing happens to on a busy machine.
-GUARD_SECONDS = 25
+GUARD_SECONDS = int(os.environ.get("PANSHI_TEST_GUARD_SECONDS", "25"))
 # What comes on top of the set time: 30 s for a module that hangs and has to be overtaken, and a busy machine.
 SLACK_SECONDS = 50
 # The places where change.yml can be held, in their order; the ways in are proven before and after them.
@@ -266,7 +266,9 @@ def cut_network(target: Target, point: Point) -> None:
             target.mend()
         good = held.controller.end() == 0
         target.said = held.controller.output
-    assert target.settled() and good == (target.look() == target.after), f"{target.said[-2000:]}\n{target.look()}"
+    assert target.settled() and good == (target.look() == target.after), (
+        f"{good}\n{target.said[-2000:]}\n{_difference(target)}"
+    )
 
 
 def break_sshd(target: Target, point: Point) -> None:
@@ -385,10 +387,13 @@ def _complete(target: Target, playbook: str, **variables: Any) -> str:
 
 
 def _difference(target: Target) -> str:
-    old, new = target.before.splitlines(), target.look().splitlines()
-    return "\n".join(
-        [f"- {line}" for line in old if line not in new] + [f"+ {line}" for line in new if line not in old]
-    )
+    """Return how the host differs from the state before, and from the whole change."""
+    now = target.look().splitlines()
+    lines = []
+    for name, wanted in (("before", target.before.splitlines()), ("after", target.after.splitlines())):
+        lines += [f"not as {name}:", *(f"- {line}" for line in wanted if line not in now)]
+        lines += [f"+ {line}" for line in now if line not in wanted]
+    return "\n".join(lines)
 
 
 def targets(copies: Copies, records: Path) -> Mapping[str, Target]:

@@ -6,7 +6,7 @@ find /etc /var/lib/panshi /var/spool/cron /boot -xdev -printf 'entry %p %y %m %u
 find /etc /var/lib/panshi /var/spool/cron /boot -xdev -type f -exec sha256sum {} + 2>/dev/null | sed 's/^/content /' | sort
 getent passwd | sed 's/^/passwd /'
 getent group | sed 's/^/group /'
-systemctl list-unit-files --no-legend --no-pager | sed 's/^/unit /'
+systemctl list-unit-files --no-legend --no-pager | grep -v '\.scope ' | sed 's/^/unit /'
 for unit in $(systemctl list-units --no-legend --no-pager --plain --type=service,socket,timer --state=running,listening,waiting |
   cut -d ' ' -f 1 | grep -v ^user); do
   echo "active $unit $(systemctl show -p MainPID "$unit")"
