@@ -13,6 +13,7 @@ from pathlib import Path
 from panshi.inventory import Host
 
 CONNECT_SECONDS = 15
+_MARGIN = 30
 # Not /tmp or /run: a hardened host mounts them noexec. HOME keeps librpm's database out of the host, APT_CONFIG the
 # caches and the log that apt writes when it is only asked.
 _WRAPPER = """set -eu
@@ -25,6 +26,9 @@ tar -xzf -
 printf '%s\\n' 'Dir::Cache::pkgcache "";' 'Dir::Cache::srcpkgcache "";' 'Dir::Log::Planner "/dev/null";' >apt.conf
 export HOME="$d" TMPDIR="$d" LC_ALL=C APT_CONFIG="$d/apt.conf"
 """
+
+
+_running: set[subprocess.Popen[bytes]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ def run(host: Host, script: str, bundle: bytes, *, timeout: float) -> Answer:
         bundle: compressed tar.
         timeout: seconds for all of it.
     """
-    command, head = _as_root_command(host, f"{_WRAPPER}{script}")
+    # The host ends it by itself, and cleans up, a little before patience ends here or when nobody listens any more.
+    command, head = _as_root_command(host, f"{_WRAPPER}{script}", max(1, int(timeout) - _MARGIN))
     return execute([*ssh(host), command], timeout=timeout, data=head + bundle)
 
 
@@ -92,24 +97,37 @@ def execute(argv: Sequence[str], *, timeout: float, data: bytes = b"", fine: Seq
         fine: exit statuses that mean an answer.
     """
     try:
-        done = subprocess.run(argv, input=data, capture_output=True, timeout=timeout, check=False)
+        child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except FileNotFoundError:
         return Answer(why=f"运维机上没有命令 {argv[0]}，执行 scripts/system-packages tests 安装")
+    _running.add(child)
+    try:
+        out, err = child.communicate(data, timeout)
     except subprocess.TimeoutExpired:
+        child.kill()
+        child.communicate()
         return Answer(why=f"{timeout:.0f} 秒内没有完成")
-    if done.returncode not in fine:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        return Answer(why=f"{Path(argv[0]).name} 退出码 {done.returncode}：{lines[-1][:200] if lines else '无输出'}")
-    return Answer(done.stdout)
+    finally:
+        _running.discard(child)
+    if child.returncode not in fine:
+        lines = err.decode("utf-8", "replace").strip().splitlines()
+        return Answer(why=f"{Path(argv[0]).name} 退出码 {child.returncode}：{lines[-1][:200] if lines else '无输出'}")
+    return Answer(out)
 
 
-def _as_root_command(host: Host, script: str) -> tuple[str, bytes]:
-    quoted = shlex.quote(script)
+def stop() -> None:
+    """End every program that runs here now; for an operator who does not want to wait."""
+    for child in list(_running):
+        child.kill()
+
+
+def _as_root_command(host: Host, script: str, seconds: int) -> tuple[str, bytes]:
+    words = f"timeout -k 15 {seconds} sh -c {shlex.quote(script)}"
     if host.user in ("", "root") and not host.become:
-        return f"sh -c {quoted}", b""
+        return words, b""
     if host.become_password:
-        return f"sudo -S -k -p '' sh -c {quoted}", f"{host.become_password}\n".encode()
-    return f"sudo -n sh -c {quoted}", b""
+        return f"sudo -S -k -p '' {words}", f"{host.become_password}\n".encode()
+    return f"sudo -n {words}", b""
 
 
 def _as_root(info: tarfile.TarInfo) -> tarfile.TarInfo:

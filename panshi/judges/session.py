@@ -68,13 +68,16 @@ def hold(
     now = utc_now()
     run = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     raw = folder(records, estate, run) / "raw"
-    tools, lock, wanted = Tools(), threading.Lock(), [name for name in JUDGES if name in set(judges)]
+    tools, lock, stopped = Tools(), threading.Lock(), threading.Event()
+    wanted = [name for name in JUDGES if name in set(judges)]
     missing = content.fetch(content.cache()) if openscap.NAME in wanted else ""
 
     def about(host: Host) -> list[Figure]:
         system = system_of(host)
         figures = []
         for name in wanted:
+            if stopped.is_set():
+                break
             began = time.monotonic()
             figure, words = _ask(name, host, system, tools, missing)
             seconds = round(time.monotonic() - began, 1)
@@ -86,7 +89,12 @@ def hold(
         return figures
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        figures = [figure for found in pool.map(about, hosts) for figure in found]
+        try:
+            figures = [figure for found in pool.map(about, hosts) for figure in found]
+        except BaseException:
+            stopped.set()
+            remote.stop()
+            raise
     judgement = Judgement(run, estate, phase, f"{now:%Y-%m-%dT%H:%M:%SZ}", tuple(figures))
     return judgement, save(records, judgement)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import signal
 import tarfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -32,7 +35,7 @@ def test_option_of_the_inventory_goes_before_ours() -> None:
 def run_here(monkeypatch: pytest.MonkeyPatch, home: Path, script: str, *, data: bytes) -> remote.Answer:
     """Run what would be sent to the host with this machine's own shell, as the account that root would be."""
     monkeypatch.setattr(remote, "ssh", lambda host: ["env", f"HOME={home}"])
-    monkeypatch.setattr(remote, "_as_root_command", lambda host, text: (text, b""))
+    monkeypatch.setattr(remote, "_as_root_command", lambda host, text, seconds: (text, b""))
     real = remote.execute
     monkeypatch.setattr(remote, "execute", lambda argv, **more: real([*argv[:2], "sh", "-c", argv[2]], **more))
     return remote.run(HOST, script, data, timeout=20)
@@ -66,7 +69,25 @@ def test_password_goes_before_the_bundle_and_never_into_the_command(monkeypatch:
     remote.run(host, "true", b"TAR", timeout=5)
     ((argv, data),) = seen
     assert data == b"kept-apart\nTAR" and not any("kept-apart" in word for word in argv)
-    assert argv[-1].startswith("sudo -S -k -p '' sh -c ")
+    assert argv[-1].startswith("sudo -S -k -p '' timeout -k 15 1 sh -c ")
+
+
+def test_real_host_ends_and_cleans_up_by_itself(tmp_path: Path) -> None:
+    host = Host("a", "192.0.2.1", user="root")
+    command, _ = remote._as_root_command(host, f"{remote._WRAPPER}sleep 60", 1)
+    answer = remote.execute(["env", f"HOME={tmp_path}", "sh", "-c", command], timeout=20, data=remote.pack({}, {}))
+    assert "退出码 124" in answer.why and list(tmp_path.iterdir()) == []
+
+
+def test_operator_who_interrupts_does_not_wait_for_the_judges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    began = time.monotonic()
+    monkeypatch.setattr(session, "system_of", lambda host: "")
+    monkeypatch.setattr(ssh_audit, "judge", lambda host, version: remote.execute(["sleep", "30"], timeout=60))
+    interrupt = threading.Timer(0.3, signal.pthread_kill, [threading.get_ident(), signal.SIGINT])
+    interrupt.start()
+    with pytest.raises(KeyboardInterrupt):
+        session.hold("lab", [Host("a", "192.0.2.1")], "before", ["ssh-audit"], tmp_path, lambda figure: None)
+    assert time.monotonic() - began < 10 and not list(tmp_path.rglob("figures.json"))
 
 
 def test_bundle_belongs_to_root_and_holds_no_links(tmp_path: Path) -> None:
