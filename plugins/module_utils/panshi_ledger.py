@@ -1391,8 +1391,7 @@ def disarm(run: str) -> None:
     Raises:
         LedgerError: PS-E5018 it has already run out, PS-E5017 it cannot be stopped.
     """
-    armed = read_note("guard", "armed.json")
-    if armed is None or armed["run"] != run or read_note("guard", "fired.json"):
+    if not guarding(run):
         raise LedgerError("PS-E5018", "回退定时器已经触发，改动已恢复")
     # From here on a restore that starts finds nothing to do; only then the units go.
     os.rename(_note("guard", "armed.json"), _note("guard", "disarmed-%d.json" % time.time()))
@@ -1410,9 +1409,10 @@ def _remove_guard() -> None:
     tool(["systemctl", "daemon-reload"])
 
 
-def fired() -> bool:
-    """Return whether the guard has begun to take changes back: whoever still changes something has to stop."""
-    return os.path.exists(_note("guard", "fired.json"))
+def guarding(run: str) -> bool:
+    """Return whether the countdown of a run still goes on: if not, whoever still changes something has to stop."""
+    armed = read_note("guard", "armed.json")
+    return armed is not None and armed["run"] == run and read_note("guard", "fired.json") is None
 
 
 def restore(reason: str = "timer", locked: bool = False) -> Optional[Dict[str, Any]]:

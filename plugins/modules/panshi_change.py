@@ -131,7 +131,7 @@ class Run:
 
     def begin(self, step: dict) -> None:
         """Set what the next journal entries belong to."""
-        if self.armed and ledger.fired():
+        if self.armed and not ledger.guarding(self.journal.run):
             raise Failed("PS-E5018", "回退定时器已到时")
         self.step = step
         self.journal.about = {"role": self.role, "title": step.get("title", ""), "checks": step.get("checks", [])}
@@ -529,7 +529,7 @@ def step_command(run: Run, spec: dict) -> None:
         status, out, err = _call(argv, timeout)
         run.journal.done(seq, status=status)
         if status:
-            raise Failed("PS-E5020", f"命令 {told} 退出码 {status}：{_why(out, err)}")
+            raise Failed("PS-E5020", f"命令 {told} 退出码 {status}：{_why(out, err) or '没有输出'}")
 
     known = len(run.changes)
     if touches:
@@ -914,7 +914,7 @@ def perform(arguments: dict, check: bool, diff: bool) -> dict:
             result = undo_run(run, arguments["undo"], arguments["force"])
         else:
             make(run, arguments["steps"] or [])
-        if run.armed and ledger.fired():
+        if run.armed and not ledger.guarding(run.journal.run):
             raise Failed("PS-E5018", "回退定时器已到时")
         if run.armed and not run.changes:
             run.armed = not _stand_down(run)
@@ -945,7 +945,9 @@ def _fail(run: Run, error: Exception) -> dict:
         else:
             ledger.remove_note("open.json")
             run.changes = []
-            run.armed = run.armed and not _stand_down(run)
+            _stand_down(run)
+        # Nobody is to confirm this: a guard that is still there tries once more what could not be taken back.
+        run.armed = False
     else:
         text += "；没有做任何改动"
         run.changes = []
@@ -956,7 +958,7 @@ def _fail(run: Run, error: Exception) -> dict:
 def _stand_down(run: Run) -> bool:
     """Disarm the guard of this call, as there is nothing left to restore; return whether it is gone."""
     armed = ledger.read_note("guard", "armed.json")
-    if armed and armed["start"] == run.first and not ledger.fired():
+    if armed and armed["start"] == run.first and ledger.guarding(run.journal.run):
         ledger.disarm(run.journal.run)
         return True
     return armed is None
