@@ -918,7 +918,8 @@ def perform(arguments: dict, check: bool, diff: bool) -> dict:
             raise Failed("PS-E5018", "回退定时器已到时")
         if run.armed and not run.changes:
             run.armed = not _stand_down(run)
-        ledger.remove_note("open.json")
+        if not check:
+            ledger.remove_note("open.json")
     except (ledger.LedgerError, ledger.Kept, OSError, LookupError, ValueError, TypeError) as error:
         result = _fail(run, error)
     result.update(changed=bool(run.changes), changes=run.changes, skips=run.skips)
