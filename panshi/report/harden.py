@@ -118,6 +118,7 @@ class Progress:
 
     passed: int
     applicable: int
+    waived: int = 0
 
     @property
     def text(self) -> str:
@@ -126,6 +127,11 @@ class Progress:
             return "—"
         share = 1000 * self.passed // self.applicable
         return f"{share // 10}.{share % 10}%"
+
+    @property
+    def without_waived(self) -> Progress:
+        """What it is when rows under an active waiver are left out."""
+        return Progress(self.passed, self.applicable - self.waived)
 
 
 @dataclass(frozen=True)
@@ -254,7 +260,7 @@ def progress(report: Report, host: str = "") -> Progress:
         for row in report.run.verdicts
         if row.mode == "auto" and not row.planned and host in ("", row.host) and row.status != Status.NOT_APPLICABLE
     ]
-    return Progress(rows.count(Status.PASS), len(rows))
+    return Progress(rows.count(Status.PASS), len(rows), rows.count(Status.WAIVED))
 
 
 def titles(report: Hardening) -> dict[str, str]:

@@ -55,6 +55,7 @@ def _summary(book: Workbook, report: Hardening) -> None:
         ("加固运行", run.begin.run, "", f"{beijing(run.begin_time)}，执行人 {run.begin.operator}"),
         ("加固记录链头", run.head, "", "出具时三次运行均已校验通过"),
         ("自动检查行通过率", progress(old).text, progress(new).text, "不适用的不计，未能判定与已豁免的不算通过"),
+        ("除去已豁免的行", *(progress(one).without_waived.text for one in (old, new)), "豁免只在此行不计"),
         ("条款符合率（严格）", *(score.percent(score.rate(one.clauses, strict=True).value) for one in (old, new)), ""),
         ("条款符合率（加权）", *(score.percent(score.rate(one.clauses, strict=False).value) for one in (old, new)), ""),
         ("疑似高风险", len(old.risks), len(new.risks), f"{old.year} 版判例；疑似，须按条件核定"),

@@ -121,6 +121,14 @@ def test_share_is_a_hundred_only_when_nothing_is_missing() -> None:
     assert Progress(1999, 2000).text == "99.9%" and Progress(2000, 2000).text == "100.0%" and Progress(0, 0).text == "—"
 
 
+def test_waived_rows_are_not_passed_and_told_apart(tmp_path: Path) -> None:
+    rows = rows_of(pw_length="pass pass")
+    new = [waived("pw-age"), *(one for one in rows if (one.host, one.check) != ("web1", "pw-age"))]
+    old, after = audits(tmp_path, rows_of(), new)
+    found = progress(told(tmp_path, (write_job(tmp_path, [plan("pw-length")]), old, after)).after)
+    assert found == Progress(5, 8, 1) and found.without_waived == Progress(5, 7)
+
+
 def test_high_risk_conditions_come_from_the_audit_of_that_day(tmp_path: Path) -> None:
     found = high_risk(told(tmp_path))
     assert found["8.1.4.1 a)"] == "判例条件：存在弱口令" and found["8.1.4.10 a)"] == ""
