@@ -45,7 +45,7 @@ def measure(playbook: str, count: int, image: str, folder: Path) -> Measured:
     """
     folder.mkdir()
     hosts = {f"t{number:02d}": image for number in range(1, count + 1)}
-    with lab_copies(folder / "estate", "panshi-lab-bench", "203.0.113.192/27", {**hosts, "hub": "hub12"}) as copies:
+    with lab_copies(folder / "estate", "panshi-lab-bench", "203.0.113.192/27", {**hosts, "hub12": "hub12"}) as copies:
         like_the_lab(copies, harden_opt_in=["all"])
         operator = Operator(copies, folder / "records")
         wire = []

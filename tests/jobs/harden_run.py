@@ -108,12 +108,12 @@ def like_the_lab(copies: Copies, **variables: Any) -> None:
     """Give copies the variables of the lab's own hosts, with the addresses of their own network.
 
     Args:
-        copies: one of them, named hub, is a copy of the lab's hub12.
+        copies: one of them is the lab's hub12, under its own name.
         variables: more of them.
     """
     lab = yaml.safe_load((LAB / "lab.yml").read_text(encoding="utf-8"))
     gateway = str(ipaddress.IPv4Network(lab["subnet"])[1])
-    addresses = {lab["hosts"]["hub12"]["address"]: copies.addresses["hub"], gateway: copies.gateway}
+    addresses = {lab["hosts"]["hub12"]["address"]: copies.addresses["hub12"], gateway: copies.gateway}
     shutil.copytree(LAB / "group_vars", copies.folder / "group_vars", dirs_exist_ok=True)
     for file in (copies.folder / "group_vars").rglob("*.yml"):
         text = file.read_text(encoding="utf-8")

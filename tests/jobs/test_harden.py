@@ -44,7 +44,7 @@ def test_real_hardening_succeeds_on_every_host(hardened: Hardened) -> None:
 
 def test_real_audit_fails_before_and_passes_after(hardened: Hardened) -> None:
     before, after = hardened.first.runs("audit")
-    assert sum(row.status in (Status.FAIL, Status.PARTIAL) for row in automatic(before)) > 100
+    assert sum(row.status in (Status.FAIL, Status.PARTIAL) for row in automatic(before)) > 20 * len(CONTAINERS)
     elsewhere = load_coverage().elsewhere
     left = [f"{r.host} {r.check} {r.status}: {r.observed} {r.reason}" for r in automatic(after) if r.status not in GOOD]
     assert [line for line in left if line.split()[1] not in elsewhere] == []

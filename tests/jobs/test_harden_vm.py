@@ -66,7 +66,7 @@ class Machine:
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     folder = tmp_path_factory.mktemp("vm")
-    hosts = {"vm": "vm12", "hub": "hub12"}
+    hosts = {"vm": "vm12", "hub12": "hub12"}
     with lab_copies(folder / "estate", "panshi-lab-vm", "203.0.113.224/27", hosts) as copies:
         like_the_lab(copies, harden_opt_in=["all"], mlps_session_idle_seconds=IDLE_SECONDS)
         operator = Operator(copies, folder / "records")

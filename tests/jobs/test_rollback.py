@@ -42,12 +42,22 @@ def run(hardened: Hardened) -> str:
 
 
 @pytest.fixture(scope="module")
-def refused(operator: Operator, hard: dict[str, set[str]], run: str) -> Done:
-    operator.copies.sh("deb12", "cp -p /etc/ssh/sshd_config /root/kept; echo '# by hand' >>/etc/ssh/sshd_config")
+def file(hardened: Hardened) -> str:
+    """Return the path of a file of sshd that the hardening wrote on deb12."""
+    (record,) = hardened.first.runs("harden")
+    found = [
+        row.resource for row in record.changes if row.host == "deb12" and row.resource.startswith("file:/etc/ssh/")
+    ]
+    return found[0].removeprefix("file:")
+
+
+@pytest.fixture(scope="module")
+def refused(operator: Operator, hard: dict[str, set[str]], run: str, file: str) -> Done:
+    operator.copies.sh("deb12", f"cp -p {file} /root/kept; echo '# by hand' >>{file}")
     try:
         return operator.play("rollback.yml", limit=["deb12"], run=run)
     finally:
-        operator.copies.sh("deb12", "cp -p /root/kept /etc/ssh/sshd_config; rm /root/kept")
+        operator.copies.sh("deb12", f"cp -p /root/kept {file}; rm /root/kept")
 
 
 @pytest.fixture(scope="module")
@@ -56,19 +66,19 @@ def undone(operator: Operator, refused: Done, run: str) -> Done:
 
 
 def test_real_rollback_refuses_where_somebody_changed_something_since(
-    operator: Operator, refused: Done, hard: dict[str, set[str]]
+    operator: Operator, refused: Done, hard: dict[str, set[str]], file: str
 ) -> None:
     assert refused.status != 0
-    assert "PS-E5006" in refused.out and "/etc/ssh/sshd_config" in refused.out
+    assert "PS-E5006" in refused.out and file in refused.out
     assert difference(operator, {"deb12": hard["deb12"]}) == {}
 
 
 def test_real_rollback_in_check_mode_shows_the_difference_and_changes_nothing(
-    operator: Operator, refused: Done, hard: dict[str, set[str]], run: str
+    operator: Operator, refused: Done, hard: dict[str, set[str]], run: str, file: str
 ) -> None:
     done = operator.play("rollback.yml", "--check", "--diff", limit=CONTAINERS, rollback_batches=["100%"], run=run)
     assert done.status == 0, done.out[-3000:]
-    assert "/etc/ssh/sshd_config" in done.out
+    assert file in done.out
     assert difference(operator, hard) == {}
 
 
