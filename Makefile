@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PYTEST ?= pytest
 
-.PHONY: help demo test test-packages setup lint molecule unit jobs bench lab-up lab-down lock clean
+.PHONY: help demo judges test test-packages setup lint molecule unit jobs bench lab-up lab-down lock clean
 
 help: ## 显示这份说明
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -25,6 +25,13 @@ $(STAMP): pyproject.toml constraints.txt scripts/system-packages
 demo: setup ## 起实验室（恢复到安装状态），审计、加固、再审计，生成前后对照的中文报告
 	panshi lab up --fresh
 	ansible-playbook -i inventories/lab playbooks/harden.yml
+
+judges: setup test-packages ## 外部评测工具（Lynis、OpenSCAP、ssh-audit）在加固前后的结果，写入对照报告（虚拟机很慢，不在内）
+	panshi lab up --fresh
+	panshi judges -i inventories/lab --limit 'linux:!vm12' --phase before
+	ansible-playbook -i inventories/lab playbooks/harden.yml --limit 'linux:!vm12'
+	panshi judges -i inventories/lab --limit 'linux:!vm12' --phase after
+	panshi report harden --estate lab
 
 test: setup test-packages lint molecule jobs ## 全部检验；最后一行是 pytest 的结论
 
