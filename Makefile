@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PYTEST ?= pytest
 
-.PHONY: help demo judges test test-packages setup lint molecule unit jobs bench lab-up lab-down lock clean
+.PHONY: help demo judges test test-packages setup lint molecule molecule-alternative unit jobs bench lab-up lab-down lock clean
 
 help: ## 显示这份说明
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -53,8 +53,13 @@ lab-up: setup ## 起实验室
 lab-down: setup ## 停实验室，只删除它自己建立的东西
 	panshi lab down
 
-molecule: lab-up ## 角色与作业的 Molecule 场景
-	molecule test --all
+molecule: lab-up ## 作业与每个角色默认取值的 Molecule 场景（另一组取值见 molecule-alternative）
+	molecule test --scenario-name audit
+	for scenario in molecule/*_default; do molecule test --scenario-name "$${scenario#molecule/}"; done
+	@echo "未运行：$$(ls -d molecule/*_alternative | wc -l) 个 alternative 场景（make molecule-alternative）"
+
+molecule-alternative: lab-up ## 每个角色另一组取值的 Molecule 场景（耗时较长，不在 make test 内）
+	for scenario in molecule/*_alternative; do molecule test --scenario-name "$${scenario#molecule/}"; done
 
 unit: setup ## 不需要实验室的检验
 	$(PYTEST) tests/unit tests/scenarios -m 'not lab' -n auto
