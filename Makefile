@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PYTEST ?= pytest
 
-.PHONY: help demo judges test test-packages setup lint molecule molecule-alternative unit jobs bench lab-up lab-down lock clean
+.PHONY: help demo judges test test-packages setup lint molecule molecule-alternative unit jobs bench lab-up lab-fresh lab-down lock clean
 
 help: ## 显示这份说明
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -33,7 +33,7 @@ judges: setup test-packages ## 外部评测工具（Lynis、OpenSCAP、ssh-audit
 	panshi judges -i inventories/lab --limit 'linux:!vm12' --phase after
 	panshi report harden --estate lab
 
-test: setup test-packages lint molecule jobs ## 全部检验；最后一行是 pytest 的结论
+test: setup test-packages lint lab-fresh molecule jobs ## 全部检验；最后一行是 pytest 的结论
 
 test-packages:
 	scripts/system-packages tests
@@ -49,6 +49,9 @@ lint: setup ## ruff、mypy、yamllint、ansible-lint、shellcheck
 
 lab-up: setup ## 起实验室
 	panshi lab up
+
+lab-fresh: setup ## 把实验室的主机都恢复到刚装好的状态
+	panshi lab up --fresh
 
 lab-down: setup ## 停实验室，只删除它自己建立的东西
 	panshi lab down
