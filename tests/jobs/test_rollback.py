@@ -43,12 +43,10 @@ def run(hardened: Hardened) -> str:
 
 @pytest.fixture(scope="module")
 def file(hardened: Hardened) -> str:
-    """Return the path of a file of sshd that the hardening wrote on deb12."""
+    """Return the path of a file of sshd whose content the hardening wrote on deb12."""
     (record,) = hardened.first.runs("harden")
-    found = [
-        row.resource for row in record.changes if row.host == "deb12" and row.resource.startswith("file:/etc/ssh/")
-    ]
-    return found[0].removeprefix("file:")
+    resources = [row.resource for row in record.changes if row.host == "deb12"]
+    return next(name for name in resources if name.startswith("file:/etc/ssh/sshd_config.d/")).removeprefix("file:")
 
 
 @pytest.fixture(scope="module")
