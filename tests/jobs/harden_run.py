@@ -115,6 +115,7 @@ def like_the_lab(copies: Copies, **variables: Any) -> None:
     gateway = str(ipaddress.IPv4Network(lab["subnet"])[1])
     addresses = {lab["hosts"]["hub12"]["address"]: copies.addresses["hub12"], gateway: copies.gateway}
     shutil.copytree(LAB / "group_vars", copies.folder / "group_vars", dirs_exist_ok=True)
+    shutil.copy(LAB / "waivers.yml", copies.folder)
     for file in (copies.folder / "group_vars").rglob("*.yml"):
         text = file.read_text(encoding="utf-8")
         for old, new in addresses.items():
