@@ -23,7 +23,7 @@ from lab_copies import lab_copies
 from panshi.harden import load_coverage
 from panshi.verdict import Status
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.vm]
 GOOD, NEW, WEAK, WRONG = "Correct-Horse-7-Staple", "Battery*Staple_9_Horse", "password1", "Wrong-Guess-1"
 IDLE_SECONDS, LOCK_SECONDS, FAILURES = 60, 600, 5
 PERSON = f"""
