@@ -1066,10 +1066,10 @@ def undo(
         return report
     steps = steps if any(step.needed for step in steps) else []
     target = into or Journal(run, lenient=force)
+    calls = set().union(*(step.calls for step in steps)) if steps else set()
     if steps:
         target.open()
     _carry_out(steps, source, target, reason, report)
-    calls = set().union(*(step.calls for step in steps)) if steps else set()
     if report["changes"] or report["problems"]:
         report["problems"] += _effects(source, target, start, calls, reason)
     return report
