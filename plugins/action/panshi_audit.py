@@ -54,7 +54,11 @@ class ActionModule(ActionBase):
         result.update(summary, changed=False, exit=status)
         if status == 0 or (status == FINDINGS and not arguments["fail_on_findings"]):
             return result
-        unread = [host["message"] for host in summary.get("hosts", {}).values() if host["code"]]
+        unread = [
+            host["message"] if host["code"] else f"主机 {name}：{host['message']}"
+            for name, host in summary.get("hosts", {}).items()
+            if host["code"] or host["rows"].get("error")
+        ]
         raise AnsibleActionFail("；".join(unread) or last_line or f"panshi audit: exit status {status}", result=result)
 
 
