@@ -935,7 +935,7 @@ class Step:
 
     def __init__(self, resource: str) -> None:
         self.resource = resource
-        self.seq, self.call, self.order = 0, 0, 0
+        self.first, self.seq, self.call, self.order = 0, 0, 0, 0
         self.calls = set()  # type: set
         self.before = self.after = self.current = self.target = {}  # type: State
         self.known = []  # type: List[State]
@@ -981,11 +981,12 @@ def plan(journal: Journal, start: int = 1) -> List[Step]:
         for order, (resource, before, after, sure) in enumerate(items):
             step = steps.setdefault(resource, Step(resource))
             if not step.seq:
-                step.before = before
+                step.before, step.first = before, entry["seq"]
             step.seq, step.order, step.after, step.unsure = entry["seq"], order, after, not sure
             step.calls.add(entry["call"])
             step.known += [state for state in (before, after) if state is not None]
             step.about = {key: entry[key] for key in ("role", "title", "checks") if key in entry}
+    _agree_on_rights(steps)
     packages = installed() if any(name.startswith("package:") for name in steps) else {}
     for step in steps.values():
         try:
@@ -994,6 +995,19 @@ def plan(journal: Journal, start: int = 1) -> List[Step]:
             step.needed, step.problem = True, "%s: %s" % (type(error).__name__, error)
     kept = [step for step in steps.values() if not (step.clash and _soft(step.resource))]
     return sorted(kept, key=_newest_first)
+
+
+def _agree_on_rights(steps: Dict[str, Step]) -> None:
+    """Let a file and its attributes go back to the same owner and mode, those before the older of the two changes.
+
+    A second undo goes by the order of the first one, so neither may depend on coming after the other.
+    """
+    for resource, attributes in steps.items():
+        content = steps.get("file:" + resource[5:]) if resource.startswith("attr:") else None
+        if content and all("mode" in (step.before or {}) for step in (content, attributes)):
+            older = min(content, attributes, key=lambda step: step.first)
+            rights = {key: older.before[key] for key in ("mode", "uid", "gid")}
+            content.before, attributes.before = dict(content.before, **rights), dict(attributes.before, **rights)
 
 
 def _soft(resource: str) -> bool:

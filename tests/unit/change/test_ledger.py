@@ -106,6 +106,30 @@ def test_a_later_change_is_a_conflict_unless_forced(scratch: Scratch) -> None:
     assert Path(path).read_text() == "one\n"
 
 
+def test_mode_and_content_changed_apart_both_come_back_however_often_it_is_undone(scratch: Scratch) -> None:
+    path = scratch.path("a", "one\n", 0o644)
+    journal = scratch.ledger.Journal("r1")
+    journal.open()
+    resource = "attr:" + path
+    before = scratch.ledger.read_state(resource)
+    journal.change(resource, before, dict(before, mode=0o600), None)
+    scratch.write("r1", path, "two\n", 0o600)
+    for _ in range(3):
+        scratch.undo("r1")
+        assert (Path(path).read_text(), Path(path).stat().st_mode & 0o7777) == ("one\n", 0o644)
+
+
+def test_what_made_a_change_take_effect_runs_after_its_undo_too(scratch: Scratch) -> None:
+    path, log = scratch.path("a", "one\n"), scratch.path("log")
+    journal = scratch.ledger.Journal("r1")
+    journal.open()
+    before = scratch.ledger.read_state("file:" + path, journal.keep)
+    journal.change("file:" + path, before, scratch.state("two\n"), lambda _: b"two\n")
+    scratch.ledger.run_effect(journal, ["/bin/sh", "-c", f"cat {path} >>{log}"])
+    assert scratch.undo("r1")["problems"] == []
+    assert Path(log).read_text() == "two\none\n"
+
+
 def test_only_entries_from_the_start_on_are_undone(scratch: Scratch) -> None:
     path, other = scratch.path("a", "one\n"), scratch.path("b", "one\n")
     scratch.write("r1", path, "two\n")
