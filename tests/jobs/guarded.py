@@ -20,7 +20,7 @@ from lab_copies import ROOT, Copies
 
 PLAYBOOKS = Path(__file__).with_name("guard")
 # Short enough for a test, long enough for a run that nothing happens to on a busy machine.
-GUARD_SECONDS = int(os.environ.get("PANSHI_TEST_GUARD_SECONDS", "25"))
+GUARD_SECONDS = int(os.environ.get("PANSHI_TEST_GUARD_SECONDS", "20"))
 # What comes on top of the set time: 30 s for a module that hangs and has to be overtaken, and a busy machine.
 SLACK_SECONDS = 50
 # The places where change.yml can be held, in their order; the ways in are proven before and after them.
