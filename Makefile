@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PYTEST ?= pytest
 
-.PHONY: help demo judges test test-packages setup lint molecule molecule-alternative unit jobs vm bench lab-up lab-fresh lab-down lock clean
+.PHONY: help demo judges test test-packages setup lint molecule molecule-alternative unit jobs accidents vm bench lab-up lab-fresh lab-down lock clean
 
 help: ## 显示这份说明
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -68,7 +68,10 @@ unit: setup ## 不需要实验室的检验
 	$(PYTEST) tests/unit tests/scenarios -m 'not lab' -n auto
 
 jobs: lab-up ## 单元、场景、基线与整个作业（真实实验室主机）
-	$(PYTEST) tests -m 'not vm'
+	$(PYTEST) tests -m 'not vm and not long'
+
+accidents: lab-up ## 整体加固、撤销，以及在受保护的改动中途杀控制端、断网、断电、弄坏 sshd（约二十分钟，不在 make test 内）
+	$(PYTEST) tests/jobs -m long
 
 vm: lab-up ## 只有自己内核的机器才能证明的加固检验（软件仿真，约一刻钟，不在 make test 内）
 	$(PYTEST) tests/jobs -m vm

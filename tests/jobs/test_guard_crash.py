@@ -15,7 +15,7 @@ import guarded
 from guarded import PROBES, STEPS, Point, Target
 from lab_copies import lab_copies
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 # The names of the copies, with the lab host that each is made from. kylin is emulated.
 HOSTS = {
     "deb11a": "deb11",

@@ -15,7 +15,7 @@ from panshi.harden import load_coverage, needs_opt_in
 from panshi.record import Run, VerdictRow
 from panshi.verdict import Status
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 OFF = ("deb12off", "kyoff")
 MOST_WIRE_TASKS = 60
 GOOD = {Status.PASS, Status.NOT_APPLICABLE, Status.WAIVED}

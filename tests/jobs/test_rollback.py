@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from harden_run import CONTAINERS, Done, DryRun, Hardened, Operator
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 # What the system's own tools write whenever they run, and which process runs; nothing of it is a setting.
 _NO_SETTING = re.compile(
     r"/etc/((passwd|shadow|group|gshadow|subuid|subgid)-|ld\.so\.cache|\.pwd\.lock)|/var/lib/panshi|^active "
