@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.filters.test_filters import load
+from .test_filters import load
 
 DECLARED = {
     "sudo_full_subjects": ["root", "%sudo"],
