@@ -88,6 +88,10 @@ conflicts:
   description: Resources that somebody has changed since the run that is to be undone.
   type: list
   returned: with C(undo)
+known:
+  description: Whether this host has a ledger of the run that is to be undone.
+  type: bool
+  returned: with C(undo)
 """
 
 _MOST_DIFF = 200_000
@@ -825,7 +829,7 @@ def undo_run(run: Run, which: str, force: bool) -> dict:
     old = ledger.Journal(which)
     if not old.exists():
         run.skip("run:" + which, "这台主机上没有这次运行的账本")
-        return {}
+        return {"known": False}
     steps = [step for step in ledger.plan(old) if step.needed]
     clashes = [step.resource for step in steps if step.clash]
     if run.check and (force or not clashes):
@@ -833,12 +837,12 @@ def undo_run(run: Run, which: str, force: bool) -> dict:
             run.step = step.about
             run.note(step.resource, step.current, step.target)
             _plan_diff(run, old, step)
-        return {"conflicts": []}
+        return {"known": True, "conflicts": []}
     if steps and (force or not clashes):
         run.begin({"title": "撤销 " + which})
         run.ready()
     done = ledger.undo(which, reason="rollback", into=run.journal, force=force)
-    result: dict = {"conflicts": done["conflicts"]}
+    result: dict = {"known": True, "conflicts": done["conflicts"]}
     if done["conflicts"] and not force:
         named = "、".join(one["resource"] for one in done["conflicts"][:5])
         code, count = "PS-E5006", len(done["conflicts"])

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,12 @@ CONTAINERS = tuple(os.environ.get("PANSHI_TEST_HOSTS", "deb11,deb12,deb13,nopy12
 STATE = (ROOT / "molecule" / "shared" / "files" / "state.sh").read_text(encoding="utf-8")
 # Each module that Ansible runs on a host is one sudo there; proving a way in is another command than a module.
 _WIRE = "journalctl --quiet --no-pager --output=cat _COMM=sudo | grep -c 'COMMAND=.*BECOME-SUCCESS' || true"
+
+
+# What the system's own tools write whenever they run, and which process runs; nothing of it is a setting.
+_NO_SETTING = re.compile(
+    r"\S+ /etc/((passwd|shadow|group|gshadow|subuid|subgid)-|ld\.so\.cache|\.pwd\.lock)\b|/var/lib/panshi|^active "
+)
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,11 @@ class Operator:
     def wire_tasks(self, host: str) -> int:
         """The number of modules that a host has run since it was made, as its own journal counts them."""
         return int(self.copies.sh(host, _WIRE))
+
+
+def settings(lines: Iterable[str]) -> set[str]:
+    """Return the lines of a host's state that are decisions of somebody."""
+    return {line for line in lines if not _NO_SETTING.search(line)}
 
 
 def like_the_lab(copies: Copies, **variables: Any) -> None:
