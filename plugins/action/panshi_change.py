@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _STEP_COMMON = {"title", "checks", "when"}
 _STEP_KINDS = {
     *("packages", "packages_absent", "file", "attributes", "command"),
-    *("unit", "sysctl", "account", "group", "settings"),
+    *("unit", "sysctl", "account", "group", "settings", "left"),
 }
 _GUARD_SECONDS = 300
 _CONTRACT = "每步恰好一种操作，见 docs/design.md 第 7 节"
@@ -45,6 +45,7 @@ class ActionModule(ActionBase):
         self._variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, self._variables)
         self._rows: list[dict[str, Any]] = []
+        self._left: list[dict[str, str]] = []
         self._host = str(self._variables["inventory_hostname"])
         try:
             outcome = self._change(self._arguments())
@@ -67,6 +68,8 @@ class ActionModule(ActionBase):
             return sent
         selection = estate.selection_of(self._variables, self._templar.template)
         steps = list(self._steps(arguments.get("steps") or [], set(selection.apply), selection.baseline))
+        self._left = [self._said(step) for step in steps if "left" in step]
+        steps = [step for step in steps if "left" not in step]
         wanted = arguments.get("guard")
         risky = any(estate.catalogue().checks[check].risk.lockout for step in steps for check in step["checks"])
         sent["steps"] = steps
@@ -88,9 +91,10 @@ class ActionModule(ActionBase):
         """Yield the steps of this host: flattened, chosen, rendered."""
         steps = [self._checked(step) for step in _flatten(given)]
         kept = [step for step in steps if step["when"]]
-        any_checks = any(step["checks"] for step in kept)
         mine = [step for step in kept if applied & set(step["checks"])]
-        if any_checks and not mine:
+        yield from (step for step in kept if "left" in step and (step in mine or not step["checks"]))
+        kept = [step for step in kept if "left" not in step]
+        if any(step["checks"] for step in kept) and not any(step in kept for step in mine):
             return
         for step in kept:
             if step["checks"] and step not in mine:
@@ -112,6 +116,14 @@ class ActionModule(ActionBase):
             raise PanshiError("PS-E5003", f"步骤的 when 不是布尔值：{when!r}", "用得出 true 或 false 的表达式")
         return {**step, "checks": checks, "when": when, "title": str(step.get("title", ""))}
 
+    def _said(self, step: Mapping[str, Any]) -> dict[str, str]:
+        """Tell the operator what a role leaves as it is, and return it for the record; the host is not asked."""
+        left = step["left"]
+        if not isinstance(left, Mapping) or set(left) != {"resource", "why"}:
+            raise PanshiError("PS-E5003", f"left 应为 resource 与 why，得到 {str(left)[:200]}", _CONTRACT)
+        display.display(f"{self._host}：{left['resource']} 未改动：{left['why']}")
+        return {"resource": str(left["resource"]), "why": str(left["why"])}
+
     def _render(self, file: dict[str, Any], baseline: Sequence[str]) -> None:
         name = file.pop("template")
         source = self._find_needle("templates", name)
@@ -125,11 +137,14 @@ class ActionModule(ActionBase):
 
     def _change(self, sent: dict[str, Any]) -> dict[str, Any]:
         if not sent.get("steps") and "undo" not in sent:
-            return {"changed": False, "changes": [], "skips": []}
+            outcome = {"changed": False, "changes": [], "skips": self._left}
+            self._keep(outcome)
+            return outcome
         facts: dict[str, Any] = {}
         if sent["guard"] and not self._task.check_mode:
             facts = self._prove_second_way(sent["run"])
         outcome = self._module(sent)
+        outcome["skips"] = self._left + (outcome.get("skips") or [])
         self._keep(outcome)
         if outcome.get("armed"):
             outcome = self._settle(outcome, sent)
@@ -142,6 +157,13 @@ class ActionModule(ActionBase):
             module_name="panshi_change", module_args=arguments, task_vars=self._variables
         )
         outcome.pop("invocation", None)
+        if outcome.get("failed") and not str(outcome.get("msg", "")).startswith("[PS-E"):
+            said = outcome.get("module_stderr") or outcome.get("msg") or outcome.get("module_stdout") or "没有输出"
+            raise PanshiError(
+                "PS-E5007",
+                f"目标上的改动程序没有说完就结束了（{str(said).strip().splitlines()[-1][:200]}）",
+                "再运行一次：它先撤回没有做完的改动，再从头做起",
+            )
         return outcome
 
     def _prove_second_way(self, run: str) -> dict[str, Any]:
@@ -191,8 +213,8 @@ class ActionModule(ActionBase):
             if not restored.get("failed"):
                 how = "已立即恢复到改动之前"
                 self._event("restored", guard.Proof(True, how, 0.0))
-        except AnsibleConnectionFailure:
-            display.warning(f"{self._host}：现有连接也已断开，{how}")
+        except (AnsibleConnectionFailure, PanshiError):
+            display.warning(f"{self._host}：现有连接也用不成，{how}")
         error = PanshiError("PS-E5005", f"改动之后新会话被拒（{proof.detail}），{how}", "核对该角色的变量后再运行")
         return {**outcome, "failed": True, "code": error.code, "msg": str(error)}
 

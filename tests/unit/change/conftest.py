@@ -33,3 +33,8 @@ def ledger() -> ModuleType:
 @pytest.fixture(scope="session")
 def change(ledger: ModuleType) -> ModuleType:
     return _load("panshi_change_under_test", PLUGINS / "modules/panshi_change.py")
+
+
+@pytest.fixture(scope="session")
+def action_plugin() -> ModuleType:
+    return _load("panshi_change_action", PLUGINS / "action/panshi_change.py")
