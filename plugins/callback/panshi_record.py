@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from ansible import context
 from ansible.plugins.callback import CallbackBase
 
 import panshi
@@ -28,6 +29,7 @@ author: Panshi
 description:
   - Gives every C(ansible-playbook) a run id, and writes the rows that C(panshi_change) and C(panshi_plan) return.
   - A playbook that uses neither leaves no record here; the audit keeps its own.
+  - A run in check mode is kept as a job of its own, C(<playbook>-check), so that nobody takes a trial for a change.
 """
 
 _KINDS = {row.kind: row for row in (PlanRow, ChangeRow, SkipRow, GuardRow)}
@@ -55,7 +57,8 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Give the run its id, and load the catalogue before the workers are forked."""
-        self._job = Path(playbook._file_name).stem
+        trial = "-check" if context.CLIARGS.get("check") else ""
+        self._job = Path(playbook._file_name).stem + trial
         self._run = begin_run()
         estate.catalogue()
 
