@@ -6,6 +6,7 @@ The machine is an emulated processor: seconds there say nothing about speed.
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -17,8 +18,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from harden_run import Done, Operator, like_the_lab
-from lab_copies import lab_copies
+from harden_run import Done, Operator, like_the_lab, settings
+from lab_copies import ROOT, lab_copies
 
 from panshi.harden import load_coverage
 from panshi.verdict import Status
@@ -26,6 +27,7 @@ from panshi.verdict import Status
 pytestmark = [pytest.mark.lab, pytest.mark.vm]
 GOOD, NEW, WEAK, WRONG = "Correct-Horse-7-Staple", "Battery*Staple_9_Horse", "password1", "Wrong-Guess-1"
 IDLE_SECONDS, LOCK_SECONDS, FAILURES = 60, 600, 5
+TERMINAL = (ROOT / "molecule" / "shared" / "files" / "change_password.py").read_text(encoding="utf-8")
 PERSON = f"""
 id person >/dev/null 2>&1 || useradd -m -s /bin/bash -c 'invented person' person
 echo 'person:{GOOD}' | chpasswd
@@ -36,9 +38,10 @@ faillock --user person --reset
 
 @dataclass(frozen=True)
 class Machine:
-    """A hardened virtual machine, the first run on it, and the services that ran before it was restarted."""
+    """A hardened virtual machine, its state before that, and the run that hardened it."""
 
     operator: Operator
+    before: set[str]
     first: Done
 
     def sh(self, script: str, check: bool = True) -> str:
@@ -57,6 +60,10 @@ class Machine:
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
         )
 
+    def change_password(self, *answers: str) -> str:
+        """Answer passwd as person, at a terminal, and return what it said."""
+        return self.sh(shlex.join(["python3", "-c", TERMINAL, "person", *answers]))
+
     def services(self) -> set[str]:
         """Return the services that run or have run to their end, except those of sessions."""
         listed = self.sh("systemctl list-units --type=service --state=active --plain --no-legend --no-pager")
@@ -70,7 +77,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     with lab_copies(folder / "estate", "panshi-lab-vm", "203.0.113.224/27", hosts) as copies:
         like_the_lab(copies, harden_opt_in=["all"], mlps_session_idle_seconds=IDLE_SECONDS)
         operator = Operator(copies, folder / "records")
-        yield Machine(operator, operator.play("harden.yml", limit=["vm"]))
+        before = operator.state("vm")
+        yield Machine(operator, before, operator.play("harden.yml", limit=["vm"]))
 
 
 @pytest.fixture(scope="module")
@@ -109,12 +117,11 @@ def test_real_five_bad_passwords_lock_and_time_unlocks(machine: Machine, tmp_pat
 
 def test_real_weak_password_is_refused_and_a_good_one_taken(machine: Machine) -> None:
     machine.sh(PERSON)
-    change = "printf '%s\\n' '{0}' '{1}' '{1}' | LC_ALL=C runuser -u person -- passwd 2>&1; echo status $?"
     before = machine.sh("getent shadow person")
-    weak = machine.sh(change.format(GOOD, WEAK))
+    weak = machine.change_password(GOOD, WEAK, WEAK)
     assert "BAD PASSWORD" in weak and "status 0" not in weak
     assert machine.sh("getent shadow person") == before
-    assert "status 0" in machine.sh(change.format(GOOD, NEW))
+    assert "status 0" in machine.change_password(GOOD, NEW, NEW)
     assert machine.sh("getent shadow person") != before
 
 
@@ -171,3 +178,11 @@ def test_real_audit_passes_after_a_restart(machine: Machine, restarted: set[str]
     assert [f"{row.check}: {row.observed} {row.reason}" for row in left if row.check not in elsewhere] == []
     values = machine.sh("sysctl -n net.ipv4.conf.all.send_redirects kernel.dmesg_restrict").split()
     assert values == ["0", "1"]
+
+
+def test_real_rollback_brings_the_machine_back(machine: Machine, restarted: set[str]) -> None:
+    machine.sh("for name in person fresh; do userdel -r $name; done", check=False)
+    (run,) = machine.first.runs("harden")
+    done = machine.operator.play("rollback.yml", limit=["vm"], run=run.begin.run)
+    assert done.status == 0, done.out[-3000:]
+    assert sorted(settings(machine.before) ^ settings(machine.operator.state("vm")))[:40] == []

@@ -1,13 +1,16 @@
-"""Real accounts and real su, asked as a person would meet them."""
+"""Real accounts, real su and real passwd, asked as a person would meet them."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from testinfra.host import Host
 
-GOOD = "Correct-Horse-7-Staple"
+GOOD, NEW, WEAK = "Correct-Horse-7-Staple", "Battery*Staple_9_Horse", "password1"
+TERMINAL = (Path(__file__).parents[1] / "files" / "change_password.py").read_text(encoding="utf-8")
 PERSON = f"""
 id person >/dev/null 2>&1 || useradd -m -s /bin/bash person
 echo 'person:{GOOD}' | chpasswd
@@ -21,6 +24,23 @@ def person(host: Host) -> Iterator[None]:
     assert done.rc == 0, done.stderr
     yield
     host.run("userdel -r person")
+
+
+def change(host: Host, *answers: str) -> str:
+    """Answer passwd as the person, and return what it said."""
+    said: str = host.run(shlex.join(["python3", "-c", TERMINAL, "person", *answers])).stdout
+    return said
+
+
+def test_real_weak_password_is_refused(host: Host, person: None) -> None:
+    before = host.run("getent shadow person").stdout
+    said = change(host, GOOD, WEAK, WEAK)
+    assert "BAD PASSWORD" in said and "status 0" not in said
+    assert host.run("getent shadow person").stdout == before
+
+
+def test_real_strong_password_is_taken(host: Host, person: None) -> None:
+    assert "status 0" in change(host, GOOD, NEW, NEW)
 
 
 def test_real_new_accounts_get_ageing(host: Host, person: None) -> None:
