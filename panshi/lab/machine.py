@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _CAP_SYS_RESOURCE = 24  # capabilities(7)
+# Measured: systemd in a container holds about 8; the kernel's default of 128 for all containers together is soon gone.
+_INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+_INOTIFY_INSTANCES = 1024
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,25 @@ def look() -> Machine:
         open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         processes=_process_limit(),
     )
+
+
+def raise_inotify_limit(path: Path = _INOTIFY) -> tuple[int, int] | None:
+    """Let more containers run their systemd than the kernel's default allows; until the next boot.
+
+    Args:
+        path: the kernel's setting.
+
+    Returns:
+        The limit before and now, or None when it is high enough or not ours to change.
+    """
+    try:
+        limit = int(path.read_text(encoding="ascii"))
+        if limit >= _INOTIFY_INSTANCES:
+            return None
+        path.write_text(f"{_INOTIFY_INSTANCES}\n", encoding="ascii")
+    except OSError:
+        return None
+    return limit, _INOTIFY_INSTANCES
 
 
 def containers_conf(machine: Machine) -> str | None:

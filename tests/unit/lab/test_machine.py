@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
-from panshi.lab.machine import Machine, containers_conf, environment
+from panshi.lab.machine import Machine, containers_conf, environment, raise_inotify_limit
 
 ORDINARY = Machine(
     unified_cgroups=True, systemd=True, journal=True, raises_limits=True, open_files=524288, processes=95000
@@ -43,3 +43,21 @@ def test_the_environment_names_the_settings_only_if_there_are_any(tmp_path: Path
     assert "CONTAINERS_CONF" not in environment(conf)
     conf.write_text("", encoding="utf-8")
     assert environment(conf)["CONTAINERS_CONF"] == str(conf)
+
+
+def test_too_few_inotify_instances_are_raised(tmp_path: Path) -> None:
+    limit = tmp_path / "limit"
+    limit.write_text("128\n", encoding="ascii")
+    assert raise_inotify_limit(limit) == (128, 1024)
+    assert limit.read_text(encoding="ascii") == "1024\n"
+
+
+def test_enough_inotify_instances_stay(tmp_path: Path) -> None:
+    limit = tmp_path / "limit"
+    limit.write_text("8192\n", encoding="ascii")
+    assert raise_inotify_limit(limit) is None
+    assert limit.read_text(encoding="ascii") == "8192\n"
+
+
+def test_inotify_limit_that_cannot_be_set_is_left(tmp_path: Path) -> None:
+    assert raise_inotify_limit(tmp_path / "none") is None
