@@ -28,7 +28,10 @@ pytestmark = [pytest.mark.lab, pytest.mark.vm]
 GOOD, NEW, WEAK, WRONG = "Correct-Horse-7-Staple", "Battery*Staple_9_Horse", "password1", "Wrong-Guess-1"
 IDLE_SECONDS, LOCK_SECONDS, FAILURES = 60, 600, 5
 TERMINAL = (ROOT / "molecule" / "shared" / "files" / "change_password.py").read_text(encoding="utf-8")
+# The history remembers the passwords of a name, also when the account has been removed in between.
 PERSON = f"""
+set -e
+test ! -e /etc/security/opasswd || sed -i '/^person:/d' /etc/security/opasswd
 id person >/dev/null 2>&1 || useradd -m -s /bin/bash -c 'invented person' person
 echo 'person:{GOOD}' | chpasswd
 chage -d "$(date -d '10 days ago' +%F)" person

@@ -11,7 +11,10 @@ from testinfra.host import Host
 
 GOOD, NEW, WEAK = "Correct-Horse-7-Staple", "Battery*Staple_9_Horse", "password1"
 TERMINAL = (Path(__file__).parents[1] / "files" / "change_password.py").read_text(encoding="utf-8")
+# The history remembers the passwords of a name, also when the account has been removed in between.
 PERSON = f"""
+set -e
+test ! -e /etc/security/opasswd || sed -i '/^person:/d' /etc/security/opasswd
 id person >/dev/null 2>&1 || useradd -m -s /bin/bash person
 echo 'person:{GOOD}' | chpasswd
 chage -d "$(date -d '10 days ago' +%F)" person

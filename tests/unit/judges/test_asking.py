@@ -84,9 +84,14 @@ def test_operator_who_interrupts_does_not_wait_for_the_judges(monkeypatch: pytes
     monkeypatch.setattr(session, "system_of", lambda host: "")
     monkeypatch.setattr(ssh_audit, "judge", lambda host, version: remote.execute(["sleep", "30"], timeout=60))
     interrupt = threading.Timer(0.3, signal.pthread_kill, [threading.get_ident(), signal.SIGINT])
-    interrupt.start()
-    with pytest.raises(KeyboardInterrupt):
-        session.hold("lab", [Host("a", "192.0.2.1")], "before", ["ssh-audit"], tmp_path, lambda figure: None)
+    # A shell that starts pytest in the background has it ignore the signal.
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        interrupt.start()
+        with pytest.raises(KeyboardInterrupt):
+            session.hold("lab", [Host("a", "192.0.2.1")], "before", ["ssh-audit"], tmp_path, lambda figure: None)
+    finally:
+        signal.signal(signal.SIGINT, usual)
     assert time.monotonic() - began < 10 and not list(tmp_path.rglob("figures.json"))
 
 
