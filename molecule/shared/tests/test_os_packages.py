@@ -25,6 +25,6 @@ def test_real_dnf_checks_signatures(host: Host) -> None:
     if not host.exists("dnf"):
         pytest.skip("not an rpm host")
     asked = (
-        "import dnf; base = dnf.Base(); base.read_all_repos(); print({r.gpgcheck for r in base.repos.iter_enabled()})"
+        "import dnf; b = dnf.Base(); b.conf.read(); b.read_all_repos(); print({r.gpgcheck for r in b.repos.iter_enabled()})"
     )
     assert host.run(f"python3 -c '{asked}'").stdout == "{True}\n"
