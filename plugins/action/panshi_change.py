@@ -19,7 +19,7 @@ from panshi.harden.run import current_run
 ROOT = Path(__file__).resolve().parents[2]
 _STEP_COMMON = {"title", "checks", "when"}
 _STEP_KINDS = {
-    *("packages", "packages_absent", "file", "attributes", "command"),
+    *("packages", "packages_absent", "versions", "file", "attributes", "command"),
     *("unit", "sysctl", "account", "group", "settings", "left"),
 }
 _GUARD_SECONDS = 300

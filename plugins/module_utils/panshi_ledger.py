@@ -600,19 +600,51 @@ def installed() -> Dict[str, str]:
     return found
 
 
-def set_packages(wanted: Dict[str, Optional[str]]) -> List[str]:
+ARCHIVES = os.path.join(BASE, "archives")
+
+
+def keep_archives(versions: Dict[str, str]) -> List[str]:
+    """Fetch the archives of versions about to be replaced, as a source may forget them; return what is missing.
+
+    rpm hosts have no such store of their own: there an older version comes from the repository, or not at all.
+    """
+    if not uses_dpkg() or not versions:
+        return []
+    for folder in (BASE, ARCHIVES):
+        if not os.path.isdir(folder):
+            os.mkdir(folder, 0o700)
+    missing = []
+    for name, version in sorted(versions.items()):
+        if _archive(name, version):
+            continue
+        argv = ["sh", "-c", 'cd "$1" && apt-get -q -o APT::Sandbox::User=root download "$2"', "sh", ARCHIVES]
+        tool(argv + ["%s=%s" % (name, version)], timeout=300)
+        if not _archive(name, version):
+            missing.append(name)
+    return missing
+
+
+def _archive(name: str, version: str) -> str:
+    bare, _, arch = name.partition(":")
+    pattern = "%s_%s_%s.deb" % (bare, version.replace(":", "%3a"), arch or "*")
+    return next(iter(glob.glob(os.path.join(ARCHIVES, pattern))), "")
+
+
+def set_packages(wanted: Dict[str, Optional[str]], exact: Iterable[str] = ()) -> List[str]:
     """Bring packages to what they were; return what could not be done, one line each. Removal needs no network.
 
-    dpkg and rpm themselves are used, not apt or dnf: they refuse to take along what others installed later.
+    dpkg and rpm themselves are used, not apt or dnf: they refuse to take along what others installed later. A package
+    that somebody has upgraded since stays as it is, but for those in ``exact``: their version was the change itself.
     """
     present, kept = installed(), []
     purge = [name for name, version in wanted.items() if version is None and name in present]
     strip = [n for n, v in wanted.items() if v == CONFIG and present.get(n, CONFIG) != CONFIG]
     back = {n: v for n, v in wanted.items() if v not in (None, CONFIG) and present.get(n, CONFIG) == CONFIG}
+    back.update({n: wanted[n] for n in exact if wanted.get(n) not in (None, CONFIG) and present.get(n) != wanted[n]})
     kept += [
         "package:%s：版本 %s 未退回 %s" % (name, present[name], version)
         for name, version in wanted.items()
-        if version not in (None, CONFIG) and present.get(name, CONFIG) not in (CONFIG, version)
+        if version not in (None, CONFIG) and present.get(name, CONFIG) not in (CONFIG, version) and name not in back
     ]
     jobs = []
     if uses_dpkg():
@@ -620,7 +652,8 @@ def set_packages(wanted: Dict[str, Optional[str]]) -> List[str]:
         jobs += [["dpkg"] + wait + ["--purge"] + purge] if purge else []
         jobs += [["dpkg"] + wait + ["--remove"] + strip] if strip else []
         if back:
-            jobs.append(APT + ["--allow-downgrades", "install"] + ["%s=%s" % pair for pair in sorted(back.items())])
+            named = [_archive(n, str(v)) or "%s=%s" % (n, v) for n, v in sorted(back.items())]
+            jobs.append(APT + ["--allow-downgrades", "--allow-change-held-packages", "install"] + named)
     else:
         gone = [name.rsplit(".", 1)[0] + "-" + version for name in purge for version in present[name].split(",")]
         jobs += [["rpm", "-e"] + gone] if gone else []
@@ -897,17 +930,19 @@ def _tree_changes(old: Dict[str, Any], patterns: List[str], whole: bool) -> List
     return changed
 
 
-def observe_packages(journal: Journal, action: Callable[[], None]) -> Dict[str, Tuple[Optional[str], Optional[str]]]:
+def observe_packages(
+    journal: Journal, action: Callable[[], None], exact: bool = False
+) -> Dict[str, Tuple[Optional[str], Optional[str]]]:
     """Let an action install or remove packages; return name -> (version before, after) of those that changed.
 
-    What it does in /etc and to accounts is journaled as well.
+    What it does in /etc and to accounts is journaled as well. ``exact``: an undo brings older versions back, too.
     """
     result = {}  # type: Dict[str, Tuple[Optional[str], Optional[str]]]
 
     def inner() -> None:
         before = installed()
         blob = journal.keep(json.dumps(before).encode("ascii"))
-        seq = journal.begin("packages", "packages:%d" % journal.open(), {"list": blob})
+        seq = journal.begin("packages", "packages:%d" % journal.open(), {"list": blob}, exact=exact)
         try:
             action()
         finally:
@@ -942,6 +977,7 @@ class Step:
         self.unsure = False
         self.clash = False
         self.needed = False
+        self.exact = False
         self.problem = ""
         self.about = {}  # type: Dict[str, Any]
 
@@ -984,6 +1020,7 @@ def plan(journal: Journal, start: int = 1) -> List[Step]:
                 step.before, step.first = before, entry["seq"]
             step.seq, step.order, step.after, step.unsure = entry["seq"], order, after, not sure
             step.calls.add(entry["call"])
+            step.exact = step.exact or bool(entry.get("exact"))
             step.known += [state for state in (before, after) if state is not None]
             step.about = {key: entry[key] for key in ("role", "title", "checks") if key in entry}
     _agree_on_rights(steps)
@@ -1143,13 +1180,14 @@ def _undo_packages(batch: List[Step], target: Journal, later: Dict[str, Step]) -
 
     def action() -> None:
         old = {"files": snapshot([ETC], remember, _SNAPSHOT_LARGEST), "lines": accounts()}
-        kept.extend(set_packages({one.resource.split(":", 1)[1]: one.target["version"] for one in batch}))
+        wanted = {one.resource.split(":", 1)[1]: one.target["version"] for one in batch}
+        kept.extend(set_packages(wanted, [one.resource.split(":", 1)[1] for one in batch if one.exact]))
         for resource, before, after in _tree_changes(old, [ETC], True):
             if resource not in later and after["type"] == "absent":
                 with contextlib.suppress(Kept):
                     set_state(resource, before, lambda state: contents[state["sha256"]])
 
-    observe_packages(target, action)
+    observe_packages(target, action, any(one.exact for one in batch))
     return kept
 
 

@@ -457,6 +457,44 @@ def step_packages_absent(run: Run, names: list[str]) -> None:
         _packages(run, there, _uninstall)
 
 
+def step_versions(run: Run, wanted: dict) -> None:
+    """Bring installed packages to versions, in one transaction; an undo brings the older ones back.
+
+    Packages that are not installed stay so: what a plan names was installed when it was made.
+    """
+    present = {name: _version(run.packages(), name) for name in wanted}
+    absent = sorted(name for name, version in present.items() if version is None)
+    for name in absent:
+        run.skip("package:" + name, "没有安装，不因补丁而安装")
+    todo = {name: str(to) for name, to in wanted.items() if present[name] not in (None, str(to))}
+    if not todo:
+        return
+    if run.check:
+        for name, version in todo.items():
+            run.said("package:" + name, str(present[name]), version)
+        return
+    run.ready()
+    for name in ledger.keep_archives({name: str(present[name]) for name in todo}):
+        run.skip("package:" + name, f"软件源已没有 {present[name]}，这个软件包不能退回")
+    changed = ledger.observe_packages(run.journal, lambda: _upgrade(todo), exact=True)
+    run.forget()
+    run.reload_needed = False
+    for name, (before, after) in changed.items():
+        run.note("package:" + name, {"version": before}, {"version": after})
+
+
+def _upgrade(versions: dict[str, str]) -> None:
+    if ledger.uses_dpkg():
+        named = [f"{name}={version}" for name, version in sorted(versions.items())]
+        argv = [*ledger.APT, "--allow-change-held-packages", "install", *named]
+    else:
+        named = [f"{name}-{version}" for name, version in sorted(versions.items())]
+        argv = [*ledger.dnf(), "install", *named]
+    status, out, err = _call(argv, 3600)
+    if status:
+        raise Failed("PS-E5014", f"软件包没有更新到计划的版本：{_why(out, err)}")
+
+
 def _version(installed: dict[str, str], name: str) -> str | None:
     mark = ":" if ledger.uses_dpkg() else "."
     for key, version in installed.items():
@@ -803,6 +841,7 @@ _STEPS = {
     "settings": step_settings,
     "packages": step_packages,
     "packages_absent": step_packages_absent,
+    "versions": step_versions,
     "command": step_command,
     "unit": step_unit,
     "sysctl": step_sysctl,

@@ -38,3 +38,8 @@ def change(ledger: ModuleType) -> ModuleType:
 @pytest.fixture(scope="session")
 def action_plugin() -> ModuleType:
     return _load("panshi_change_action", PLUGINS / "action/panshi_change.py")
+
+
+def load_module(name: str, path: str) -> ModuleType:
+    """Load a file below plugins/ that no fixture stands for."""
+    return _load(name, PLUGINS / path)

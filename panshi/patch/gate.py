@@ -1,0 +1,96 @@
+"""Whether a plan may be carried out now, and on a host as it is now (pure)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from panshi.errors import PanshiError
+from panshi.patch.plan import Plan, digest
+
+
+def refusals(plan: Plan, signed: str, now: dt.datetime) -> list[PanshiError]:
+    """Return why a plan may not be carried out now.
+
+    Args:
+        plan: as it is on the disk.
+        signed: the digest that the operator was given with the signature; a shorter beginning will not do.
+        now: local time.
+    """
+    found = []
+    if not signed:
+        found.append(PanshiError("PS-E6103", "没有给出签字的摘要", "加 -e plan_sha256=<方案首页的摘要>"))
+    elif signed.strip().lower() != digest(plan.document):
+        found.append(
+            PanshiError("PS-E6103", "计划的内容与签字的摘要不符：签字之后被改过，或摘要抄错", "重新生成方案并签字")
+        )
+    window = plan.document.get("window") or {}
+    if reason := outside(window, now):
+        found.append(PanshiError("PS-E6104", reason, "等到窗口之内，或改窗口后重新签字"))
+    if reason := untested(plan.document.get("test_copy") or {}, now.date()):
+        found.append(PanshiError("PS-E6105", reason, "先在测试副本上运行满规定的天数，填写日期后重新签字"))
+    blocked = {name: host["blockers"] for name, host in plan.hosts.items() if host.get("blockers")}
+    found += [
+        PanshiError(
+            "PS-E6106",
+            f"主机 {name} 有没有解决的障碍：{'；'.join(reasons)}",
+            "解决后重新制订计划，或从计划中删去该主机",
+        )
+        for name, reasons in blocked.items()
+    ]
+    return found
+
+
+def outside(window: Mapping[str, Any], now: dt.datetime) -> str:
+    """Return in Chinese why a time is not inside a window; a side that is empty is open."""
+    for key, late in (("from", False), ("until", True)):
+        text = str(window.get(key) or "")
+        if not text:
+            continue
+        try:
+            limit = dt.datetime.fromisoformat(text)
+        except ValueError:
+            return f"窗口的 {key} = {text!r} 不是时间（写法 2026-12-01 22:00）"
+        if (now > limit) if late else (now < limit):
+            return (
+                f"现在 {now:%Y-%m-%d %H:%M} 不在窗口 {window.get('from') or '…'} 至 {window.get('until') or '…'} 之内"
+            )
+    return ""
+
+
+def untested(copy: Mapping[str, Any], today: dt.date) -> str:
+    """Return in Chinese what the test copy still owes; a plan without one owes nothing."""
+    host, days = str(copy.get("host") or ""), int(copy.get("days") or 0)
+    if not host:
+        return ""
+    try:
+        patched = dt.date.fromisoformat(str(copy.get("patched_on")))
+    except ValueError:
+        return f"测试副本 {host} 没有写明打补丁的日期（test_copy.patched_on）"
+    if (today - patched).days < days:
+        return f"测试副本 {host} 于 {patched} 打补丁，还没有运行满 {days} 天"
+    return ""
+
+
+def drift(planned: Sequence[Mapping[str, Any]], installed: Mapping[str, str], offered: Mapping[str, str]) -> list[str]:
+    """Return in Chinese how a host differs from what its plan was made for.
+
+    Args:
+        planned: packages of the plan.
+        installed: version by package name, now.
+        offered: the version that the sources would install now, by package name.
+    """
+    lines = []
+    for one in planned:
+        name, here = one["name"], installed.get(one["name"], "")
+        if here in (one["to"], one["from"]):
+            continue
+        lines.append(f"{name} 现为 {here or '未安装'}，计划时为 {one['from'] or '未安装'}")
+    planned_names = {one["name"]: one["to"] for one in planned}
+    lines += [
+        f"{name} 计划 {planned_names[name]}，软件源现在给 {version}"
+        for name, version in offered.items()
+        if name in planned_names and version != planned_names[name] and installed.get(name) != planned_names[name]
+    ]
+    return lines

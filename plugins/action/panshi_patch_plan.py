@@ -1,0 +1,73 @@
+"""Writes the plan of a patch run from what the hosts of the play have answered, or renders an edited plan again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from panshi.errors import PanshiError
+from panshi.harden import estate
+from panshi.harden.run import current_run
+from panshi.inventory import plain
+from panshi.patch import digest, load_plan, make_plan, save_plan
+from panshi.patch.document import lines_of, write_workbook
+from panshi.record import utc_now
+
+ROOT = Path(__file__).resolve().parents[2]
+_SETTINGS = ("group", "order", "canary", "backup_hours", "share", "only")
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """Runs on the controller; the hosts have been asked before."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Write the plan and show it.
+
+        Raises:
+            AnsibleActionFail: PS-E61xx for a plan that cannot be written or read.
+        """
+        variables = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, variables)
+        _, arguments = self.validate_argument_spec(
+            {"answers": {"type": "str", "default": "patch_found"}, "plan": {"type": "path"}, "folder": {"type": "path"}}
+        )
+        try:
+            path = self._revise(arguments) if arguments["plan"] else self._make(arguments, variables)
+            plan = load_plan(path)
+            workbook = write_workbook(plan)
+        except PanshiError as error:
+            raise AnsibleActionFail(str(error)) from error
+        for line in lines_of(plan):
+            display.display(line)
+        sha256 = digest(plan.document)
+        display.display(f"计划：{path}\n方案：{workbook}\n摘要（签字时写明）：{sha256}")
+        result.update(changed=False, plan=str(path), workbook=str(workbook), sha256=sha256)
+        return result
+
+    def _make(self, arguments: dict[str, Any], variables: dict[str, Any]) -> Path:
+        name, _ = estate.estate_of(variables)
+        facts, settings = {}, {}
+        for host in map(str, variables["ansible_play_hosts"]):
+            own = variables["hostvars"][host]
+            facts[host] = plain(own[arguments["answers"]]["panshi_updates"])
+            given = {key: own[f"patch_{key}"] for key in _SETTINGS if f"patch_{key}" in own}
+            settings[host] = {key: plain(self._templar.template(value)) for key, value in given.items()}
+        run, made = current_run(), f"{utc_now():%Y-%m-%dT%H:%M:%SZ}"
+        path = Path(arguments["folder"] or ROOT / "plans") / name / f"{run}.yml"
+        document = make_plan(name, run, made, facts, settings)
+        document["unreachable"] = sorted(set(map(str, variables["ansible_play_hosts_all"])) - set(facts))
+        save_plan(path, document)
+        return path
+
+    def _revise(self, arguments: dict[str, Any]) -> Path:
+        return Path(arguments["plan"])
