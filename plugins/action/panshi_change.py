@@ -23,6 +23,8 @@ _STEP_KINDS = {
     *("unit", "sysctl", "account", "group", "settings", "left"),
 }
 _GUARD_SECONDS = 300
+# A whole run is taken back in one call.
+_UNDO_TIMES = 3
 _CONTRACT = "每步恰好一种操作，见 docs/design.md 第 7 节"
 # sshd that has just been told to reload may refuse one connection.
 _ATTEMPTS, _PAUSE = 3, 1.0
@@ -64,7 +66,9 @@ class ActionModule(ActionBase):
             raise PanshiError("PS-E5003", f"panshi_change 没有参数 {'、'.join(sorted(unknown))}", _CONTRACT)
         sent: dict[str, Any] = {"run": run, "role": self._role()}
         if "undo" in arguments:
-            sent.update(undo=str(arguments["undo"]), force=bool(arguments.get("force", False)), guard=self._guard(True))
+            guarded = self._guard(True) or {}
+            sent["guard"] = {"seconds": guarded["seconds"] * _UNDO_TIMES}
+            sent.update(undo=str(arguments["undo"]), force=bool(arguments.get("force", False)))
             return sent
         selection = estate.selection_of(self._variables, self._templar.template)
         steps = list(self._steps(arguments.get("steps") or [], set(selection.apply), selection.baseline))

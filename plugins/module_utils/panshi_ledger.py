@@ -40,6 +40,7 @@ SPARE_BYTES = 16 << 20
 LARGEST = 64 << 20
 _SNAPSHOT_LARGEST = 1 << 20
 _LOCK_SECONDS = 30
+_MOST_SECONDS = 1800
 _RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
 # Caches that tools rewrite by themselves: brought back where nobody has touched them since, never a conflict.
 _SOFT = re.compile(r"^/etc/((passwd|shadow|group|gshadow|subuid|subgid)-|ld\.so\.cache|\.pwd\.lock|mtab)$")
@@ -1136,6 +1137,7 @@ def _carry_out(steps: List[Step], source: Journal, target: Journal, reason: str,
     while steps:
         step = steps.pop(0)
         kind, name = step.resource.split(":", 1)
+        sign_of_life(target.run)
         target.about = dict(step.about, undoes=[source.run, step.seq], reason=reason)
         try:
             if step.problem:
@@ -1431,6 +1433,21 @@ def arm(run: str, start: int, seconds: int) -> None:
         remove_note("guard", "armed.json")
         why = error.args[0] if isinstance(error, LedgerError) else error
         raise LedgerError("PS-E5011", "回退定时器没有启动，没有做任何改动：%s" % why) from None
+
+
+def sign_of_life(run: str) -> None:
+    """Start an armed countdown anew, as the work that it covers goes on: it measures silence, not work.
+
+    A change that takes longer than the countdown would else be taken back in the middle. Not for ever: half an hour
+    after it was armed the countdown runs out in any case.
+    """
+    armed = read_note("guard", "armed.json")
+    now = int(time.time())
+    if not armed or not guarding(run) or now - armed["time"] > _MOST_SECONDS:
+        return
+    if now - armed.get("alive", armed["time"]) >= armed["seconds"] / 4:
+        write_note(dict(armed, alive=now), "guard", "armed.json")
+        tool(["systemctl", "restart", TIMER])
 
 
 def _write_text(path: str, text: str) -> None:

@@ -137,6 +137,8 @@ class Run:
         """Set what the next journal entries belong to."""
         if self.armed and not ledger.guarding(self.journal.run):
             raise Failed("PS-E5018", "回退定时器已到时")
+        if self.armed:
+            ledger.sign_of_life(self.journal.run)
         self.step = step
         self.journal.about = {"role": self.role, "title": step.get("title", ""), "checks": step.get("checks", [])}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -339,3 +340,40 @@ def test_an_entry_that_makes_no_sense_does_not_keep_the_others(scratch: Scratch)
     report = scratch.undo("r1")
     assert Path(path).read_text() == "one\n"
     assert len(report["problems"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("age", "alive", "restarted"),
+    [
+        (10, None, False),  # too soon
+        (80, None, True),  # a quarter of the countdown has passed
+        (200, 190, False),  # it was started anew a moment ago
+        (1700, 100, True),
+        (1801, 1000, False),  # half an hour is the most, whatever goes on
+    ],
+)
+def test_work_that_goes_on_starts_the_countdown_anew(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch, age: int, alive: int | None, restarted: bool
+) -> None:
+    called: list[list[str]] = []
+    monkeypatch.setattr(scratch.ledger, "tool", lambda argv, **_: called.append(argv) or (0, "", ""))
+    now = int(time.time())
+    note = {"run": "r1", "start": 1, "seconds": 300, "time": now - age}
+    scratch.ledger.write_note({**note, "alive": now - age + alive} if alive else note, "guard", "armed.json")
+    scratch.ledger.sign_of_life("r1")
+    assert bool(called) is restarted
+    assert ("alive" in scratch.ledger.read_note("guard", "armed.json")) is (restarted or alive is not None)
+
+
+@pytest.mark.parametrize("fired", [True, False])
+def test_countdown_that_has_run_out_or_is_another_run_s_is_left_alone(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch, fired: bool
+) -> None:
+    called: list[list[str]] = []
+    monkeypatch.setattr(scratch.ledger, "tool", lambda argv, **_: called.append(argv) or (0, "", ""))
+    note = {"run": "r1" if fired else "r2", "start": 1, "seconds": 300, "time": int(time.time()) - 200}
+    scratch.ledger.write_note(note, "guard", "armed.json")
+    if fired:
+        scratch.ledger.write_note(note, "guard", "fired.json")
+    scratch.ledger.sign_of_life("r1")
+    assert called == [] and scratch.ledger.read_note("guard", "armed.json") == note
