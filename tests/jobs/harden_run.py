@@ -29,7 +29,7 @@ _WIRE = "journalctl --quiet --no-pager --output=cat _COMM=sudo | grep -c 'COMMAN
 
 # What the system's own tools write whenever they run, and which process runs; nothing of it is a setting.
 _NO_SETTING = re.compile(
-    r"\S+ /etc/((passwd|shadow|group|gshadow|subuid|subgid)-|ld\.so\.cache|\.pwd\.lock)\b|/var/lib/panshi|^active "
+    r" /etc/((passwd|shadow|group|gshadow|subuid|subgid)-|ld\.so\.cache|\.pwd\.lock)( |$)|/var/lib/panshi|^active "
 )
 
 
