@@ -602,33 +602,46 @@ def installed() -> Dict[str, str]:
 
 
 ARCHIVES = os.path.join(BASE, "archives")
+_APT_CACHE = "/var/cache/apt/archives"
 
 
 def keep_archives(versions: Dict[str, str]) -> List[str]:
-    """Fetch the archives of versions about to be replaced, as a source may forget them; return what is missing.
+    """Keep the archives of versions, as a source may forget them; return the packages of which there is none.
 
-    rpm hosts have no such store of their own: there an older version comes from the repository, or not at all.
+    rpm hosts have no such store: there an older version comes from the repository, or not at all.
     """
     if not uses_dpkg() or not versions:
         return []
     for folder in (BASE, ARCHIVES):
         if not os.path.isdir(folder):
             os.mkdir(folder, 0o700)
-    missing = []
     for name, version in sorted(versions.items()):
-        if _archive(name, version):
+        if archive_of(name, version, (ARCHIVES,)):
             continue
-        argv = ["sh", "-c", 'cd "$1" && apt-get -q -o APT::Sandbox::User=root download "$2"', "sh", ARCHIVES]
-        tool(argv + ["%s=%s" % (name, version)], timeout=300)
-        if not _archive(name, version):
-            missing.append(name)
-    return missing
+        cached = archive_of(name, version, (_APT_CACHE,))
+        if cached:
+            shutil.copy(cached, ARCHIVES)
+        else:
+            argv = ["sh", "-c", 'cd "$1" && apt-get -q -o APT::Sandbox::User=root download "$2"', "sh", ARCHIVES]
+            tool(argv + ["%s=%s" % (name, version)], timeout=300)
+    return sorted(name for name, version in versions.items() if not archive_of(name, version, (ARCHIVES,)))
 
 
-def _archive(name: str, version: str) -> str:
+def forget_archives(versions: Dict[str, Iterable[str]]) -> None:
+    """Drop the kept archives of packages but for some versions of each."""
+    for name, kept in versions.items():
+        keep = {os.path.basename(archive_of(name, version, (ARCHIVES,))) for version in kept}
+        for path in glob.glob(os.path.join(ARCHIVES, "%s_*.deb" % name.partition(":")[0])):
+            if os.path.basename(path) not in keep:
+                os.unlink(path)
+
+
+def archive_of(name: str, version: str, folders: Iterable[str] = (ARCHIVES, _APT_CACHE)) -> str:
+    """Return the path of a package's archive on this host, or nothing."""
     bare, _, arch = name.partition(":")
     pattern = "%s_%s_%s.deb" % (bare, version.replace(":", "%3a"), arch or "*")
-    return next(iter(glob.glob(os.path.join(ARCHIVES, pattern))), "")
+    found = [path for folder in folders for path in glob.glob(os.path.join(folder, pattern))]
+    return found[0] if found else ""
 
 
 def set_packages(wanted: Dict[str, Optional[str]], exact: Iterable[str] = ()) -> List[str]:
@@ -653,7 +666,7 @@ def set_packages(wanted: Dict[str, Optional[str]], exact: Iterable[str] = ()) ->
         jobs += [["dpkg"] + wait + ["--purge"] + purge] if purge else []
         jobs += [["dpkg"] + wait + ["--remove"] + strip] if strip else []
         if back:
-            named = [_archive(n, str(v)) or "%s=%s" % (n, v) for n, v in sorted(back.items())]
+            named = [archive_of(n, str(v)) or "%s=%s" % (n, v) for n, v in sorted(back.items())]
             jobs.append(APT + ["--allow-downgrades", "--allow-change-held-packages", "install"] + named)
     else:
         gone = [name.rsplit(".", 1)[0] + "-" + version for name in purge for version in present[name].split(",")]

@@ -479,6 +479,9 @@ def step_versions(run: Run, wanted: dict) -> None:
     for name in ledger.keep_archives({name: str(present[name]) for name in todo}):
         run.skip("package:" + name, f"软件源已没有 {present[name]}，这个软件包不能退回")
     changed = ledger.observe_packages(run.journal, lambda: _upgrade(todo), exact=True)
+    # What is new now is what the next quarter may have to go back to.
+    ledger.keep_archives(todo)
+    ledger.forget_archives({name: (str(present[name]), version) for name, version in todo.items()})
     run.forget()
     run.reload_needed = False
     for name, (before, after) in changed.items():

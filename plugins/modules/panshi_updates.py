@@ -102,6 +102,7 @@ def gather(refresh: bool, backup_stamp: str, timeout: int, versions: list[str]) 
         "os": _os_name(),
         "time": int(time.time()),
         **ask,
+        "gone": _gone(updates, debian, timeout),
         "versions": {name: version for name, version in _installed(versions).items() if version},
         "kernel": {"running": running, "newest": _newest_kernel(), "update": any(one["kernel"] for one in updates)},
         "reboot_needed": _reboot_needed(running),
@@ -250,6 +251,26 @@ def _advisories(manager: str, timeout: int) -> dict[str, list[dict]]:
 
 
 # ---- either
+
+
+def _gone(updates: list[dict], debian: bool, timeout: int) -> list[str]:
+    """Return ``name=version`` of what is installed, is to be replaced, and could not be had again."""
+    here = {(one["name"], one["from"]) for one in updates if one["from"]}
+    if not here:
+        return []
+    names = sorted({name for name, _ in here})
+    if debian:
+        offered = set()
+        for line in ledger.tool(["apt-cache", "madison", *names], timeout)[1].splitlines():
+            words = [word.strip() for word in line.split("|")]
+            if len(words) == 3 and words[2].split()[-1] == "Packages":
+                offered.add((words[0], words[1]))
+        missing = {one for one in here - offered if not ledger.archive_of(*one)}
+    else:
+        query = ["repoquery", "--available", "--showduplicates", "--qf", "%{name}\\t%{version}-%{release}\\n"]
+        out = ledger.tool([ledger.dnf()[0], "-q", *query, *names], timeout)[1]
+        missing = here - {tuple(line.split("\t")) for line in out.splitlines()}
+    return sorted(f"{name}={version}" for name, version in missing)
 
 
 def _installed(names: list[str]) -> dict[str, str]:

@@ -1,0 +1,171 @@
+"""The patch job on real hosts: planned, signed, in waves; what fails is taken back and stops the rest."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parent))
+from harden_run import Done, Operator
+from lab_copies import ROOT, lab_copies
+from package_source import NAME, PORT, Source, package_source
+
+from panshi.patch import digest, load_plan
+
+pytestmark = [pytest.mark.lab]
+HOSTS = ("web1", "web2", "web3")
+PREPARE = """
+set -e
+rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*
+echo 'deb [trusted=yes] {url} ./' >/etc/apt/sources.list
+apt-get -q update
+apt-get -q -y install {name}
+"""
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Three hosts of one redundancy group behind nothing, with one service from a source that the test controls."""
+
+    operator: Operator
+    source: Source
+    plans: Path
+
+    def versions(self) -> dict[str, str]:
+        """Return what is installed on each host."""
+        ask = f"dpkg-query -W -f '${{Version}}' {NAME}"
+        return {host: self.operator.copies.sh(host, ask) for host in HOSTS}
+
+    def served(self) -> dict[str, str]:
+        """Return what the service on each host says."""
+        ask = f"python3 -c 'import urllib.request as u; print(u.urlopen(\"http://127.0.0.1:{PORT}/version\").read().decode())'"
+        return {host: self.operator.copies.sh(host, ask, check=False).strip() for host in HOSTS}
+
+    def drained(self) -> set[str]:
+        """Return the hosts that the load balancer has been told to leave out."""
+        return {host for host in HOSTS if self.operator.copies.sh(host, "ls /run/drained", check=False).strip()}
+
+    def plan(self) -> tuple[Path, str]:
+        """Make a plan and return it with the digest that is signed."""
+        known = set(self.plans.rglob("*.yml"))
+        done = self.operator.play("patch_plan.yml", limit=HOSTS, patch_plans=str(self.plans))
+        assert done.status == 0, done.out[-3000:]
+        (path,) = set(self.plans.rglob("*.yml")) - known
+        return path, digest(load_plan(path).document)
+
+    def apply(self, path: Path, sha256: str) -> Done:
+        """Carry a plan out."""
+        return self.operator.play("patch_apply.yml", plan=str(path), plan_sha256=sha256)
+
+    def upgrades(self, old: str, new: str) -> dict[str, int]:
+        """Return how often dpkg has brought each host from one version to another."""
+        count = f"grep -c ' upgrade {NAME}:all {old} {new}$' /var/log/dpkg.log"
+        return {host: int(self.operator.copies.sh(host, count, check=False)) for host in HOSTS}
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    folder = tmp_path_factory.mktemp("patch")
+    hosts = dict.fromkeys(HOSTS, "deb12")
+    with (
+        lab_copies(folder / "estate", "panshi-lab-patch", "203.0.113.32/27", hosts) as copies,
+        package_source(folder / "source", copies.gateway) as source,
+    ):
+        source.publish("1.0")
+        copies.variables(
+            guard_second_way={"user": "rescue", "key": str(copies.state.key)},
+            patch_group="web",
+            patch_host_probes=[{"url": f"http://{{{{ ansible_host }}}}:{PORT}/version"}, {"unit": f"{NAME}.service"}],
+            patch_host_probe_retries=3,
+            patch_host_probe_delay_seconds=1,
+            patch_host_drain=[{"argv": ["touch", "/run/drained"]}],
+            patch_host_undrain=[{"argv": ["rm", "-f", "/run/drained"]}],
+            patch_host_drain_seconds=0,
+        )
+        for host in HOSTS:
+            copies.sh(host, PREPARE.format(url=source.url, name=NAME))
+        yield Fleet(Operator(copies, folder / "records"), source, folder / "plans")
+
+
+def all_at(version: str) -> dict[str, str]:
+    return dict.fromkeys(HOSTS, version)
+
+
+def test_real_plan_says_what_each_host_gets_and_changes_nothing(fleet: Fleet) -> None:
+    fleet.source.publish("1.1")
+    path, _ = fleet.plan()
+    plan = load_plan(path)
+    packages = {
+        name: [(one["name"], one["from"], one["to"]) for one in host["packages"]] for name, host in plan.hosts.items()
+    }
+    assert packages == dict.fromkeys(HOSTS, [(NAME, "1.0", "1.1")])
+    assert [len(wave) for wave in plan.waves] == [1, 1, 1]
+    assert path.with_suffix(".xlsx").is_file()
+    assert fleet.versions() == all_at("1.0")
+
+
+def test_real_plan_that_was_changed_after_the_signature_is_refused(fleet: Fleet) -> None:
+    path, sha256 = fleet.plan()
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document["hosts"]["web1"]["packages"][0]["to"] = "9.9"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    done = fleet.apply(path, sha256)
+    assert done.status != 0 and "PS-E6103" in done.out
+    assert fleet.versions() == all_at("1.0")
+
+
+def test_real_plan_is_carried_out_once(fleet: Fleet) -> None:
+    path, sha256 = fleet.plan()
+    done = fleet.apply(path, sha256)
+    assert done.status == 0, done.out[-3000:]
+    assert (fleet.versions(), fleet.served(), fleet.drained()) == (all_at("1.1"), all_at("1.1"), set())
+    (run,) = done.runs("patch_apply")
+    changed = {(row.host, row.before, row.after) for row in run.changes if row.resource == f"package:{NAME}"}
+    assert changed == {(host, "1.0", "1.1") for host in HOSTS}
+    again = fleet.apply(path, sha256)
+    assert again.status == 0, again.out[-3000:]
+    assert fleet.upgrades("1.0", "1.1") == dict.fromkeys(HOSTS, 1)
+
+
+def test_real_version_that_breaks_the_service_stops_at_the_canary_and_is_taken_back(fleet: Fleet) -> None:
+    fleet.source.publish("1.2", broken=True)
+    path, sha256 = fleet.plan()
+    fleet.source.withdraw("1.1")
+    done = fleet.apply(path, sha256)
+    assert done.status != 0
+    assert "PS-E6108" in done.out, done.out[-3000:]
+    assert (fleet.versions(), fleet.served(), fleet.drained()) == (all_at("1.1"), all_at("1.1"), set())
+    assert fleet.upgrades("1.1", "1.2") == {"web1": 1, "web2": 0, "web3": 0}
+
+
+def test_real_run_whose_controller_is_killed_goes_on_where_it_stopped(fleet: Fleet) -> None:
+    fleet.source.withdraw("1.2")
+    fleet.source.publish("1.3")
+    path, sha256 = fleet.plan()
+    second = load_plan(path).waves[1][0]
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(fleet.operator.copies.folder)]
+    command += ["playbooks/patch_apply.yml", "-e", f"plan={path}", "-e", f"plan_sha256={sha256}"]
+    command += ["-e", f"panshi_records={fleet.operator.records}"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True
+    ) as process:
+        until = time.monotonic() + 120
+        while second not in fleet.drained():
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert second in fleet.drained()
+    done = fleet.apply(path, sha256)
+    assert done.status == 0, done.out[-3000:]
+    assert (fleet.versions(), fleet.served(), fleet.drained()) == (all_at("1.3"), all_at("1.3"), set())
+    assert fleet.upgrades("1.1", "1.3") == dict.fromkeys(HOSTS, 1)
