@@ -1085,7 +1085,11 @@ def _decide(step: Step, packages: Dict[str, str], steps: Dict[str, Step]) -> Non
         step.target, step.clash = merge_line(step.before, step.after, step.current)
     elif kind == "unit":
         # A service that ended or was started since is no decision of anybody; its enablement is.
-        step.clash = all(step.current.get("links") != state.get("links") for state in step.known)
+        # One that is not there has gone, or will come, with a package of the same run.
+        gone = step.current.get("load") == "not-found"
+        with_package = any(one.resource.startswith("package:") and one.seq > step.seq for one in steps.values())
+        unlike = all(step.current.get("links") != state.get("links") for state in step.known)
+        step.clash = unlike and not (gone and with_package)
     else:
         loose = ("attr:" + name) in steps
         step.clash = not any(_alike(step.current, state, loose) for state in step.known)
@@ -1134,10 +1138,22 @@ def undo(
     calls = set().union(*(step.calls for step in steps)) if steps else set()
     if steps:
         target.open()
+    packages = any(step.needed and step.resource.startswith("package:") for step in steps)
     _carry_out(steps, source, target, reason, report)
     if report["changes"] or report["problems"]:
         report["problems"] += _effects(source, target, start, calls, reason)
+    if packages:
+        _carry_out([step for step in plan(source, start) if _changed_anew(step)], source, target, reason, report)
     return report
+
+
+def _changed_anew(step: Step) -> bool:
+    """Return whether a file that is back has been changed again, by the scripts of packages that went after it.
+
+    What is not there any more has gone with its package.
+    """
+    kinds = (step.current.get("type"), step.target.get("type"))
+    return step.resource.startswith("file:") and step.needed and not step.problem and kinds == ("file", "file")
 
 
 def _clash_text(step: Step) -> str:
@@ -1249,6 +1265,25 @@ def change_row(resource: str, before: State, after: State, about: Dict[str, Any]
         "before": describe(resource, before),
         "after": describe(resource, after),
     }
+
+
+def undone_by(run: str) -> str:
+    """Return the run that has taken a run back and still stands, or nothing."""
+    note = read_note("ledger", run, "undone.json")
+    return str(note["by"]) if note else ""
+
+
+def mark_undone(run: str, by: str) -> None:
+    """Remember that a run was taken back whole; whatever it had taken back itself is in force again.
+
+    Raises:
+        LedgerError: PS-E5010.
+    """
+    write_note({"by": by, "time": int(time.time())}, "ledger", run, "undone.json")
+    write_note({"run": run}, "ledger", by, "undid.json")
+    earlier = read_note("ledger", run, "undid.json")
+    if earlier:
+        remove_note("ledger", earlier["run"], "undone.json")
 
 
 def describe(resource: str, state: Optional[State]) -> str:

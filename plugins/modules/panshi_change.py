@@ -874,6 +874,10 @@ def undo_run(run: Run, which: str, force: bool) -> dict:
     if not old.exists():
         run.skip("run:" + which, "这台主机上没有这次运行的账本")
         return {"known": False}
+    by = "" if force else ledger.undone_by(which)
+    if by:
+        run.skip("run:" + which, f"已由运行 {by} 撤销")
+        return {"known": True, "conflicts": []}
     steps = [step for step in ledger.plan(old) if step.needed]
     clashes = [step.resource for step in steps if step.clash]
     if run.check and (force or not clashes):
@@ -891,6 +895,8 @@ def undo_run(run: Run, which: str, force: bool) -> dict:
         named = "、".join(one["resource"] for one in done["conflicts"][:5])
         code, count = "PS-E5006", len(done["conflicts"])
         return {**result, **_failure(code, f"{count} 项在运行 {which} 之后又被改过：{named}；没有撤销任何一项")}
+    if not run.check and not done["problems"] and done["changes"] and which != run.journal.run:
+        ledger.mark_undone(which, run.journal.run)
     run.changes += done["changes"]
     run.skips += [dict(zip(("resource", "why"), line.split("：", 1))) for line in done["kept"]]
     if done["problems"]:

@@ -377,3 +377,10 @@ def test_countdown_that_has_run_out_or_is_another_run_s_is_left_alone(
         scratch.ledger.write_note(note, "guard", "fired.json")
     scratch.ledger.sign_of_life("r1")
     assert called == [] and scratch.ledger.read_note("guard", "armed.json") == note
+
+
+def test_run_counts_as_taken_back_until_that_is_taken_back_itself(scratch: Scratch) -> None:
+    scratch.ledger.mark_undone("r1", "r2")
+    assert scratch.ledger.undone_by("r1") == "r2"
+    scratch.ledger.mark_undone("r2", "r3")
+    assert (scratch.ledger.undone_by("r1"), scratch.ledger.undone_by("r2")) == ("", "r3")
