@@ -162,6 +162,25 @@ class GuardRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FindingRow(Row):
+    """A package or library of a security notice, as one host has it.
+
+    ``state`` is affected, fixed or unknown (its version or the archive cannot be read: never counted as fixed).
+    ``by`` says how it was recognised, ``running`` which processes have it open.
+    """
+
+    kind: ClassVar[str] = "finding"
+    host: str
+    notice: str
+    product: str
+    version: str
+    where: str
+    state: str
+    by: str = ""
+    running: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EndRow(Row):
     """The last line of a complete run. ``seconds`` is the wall time of the job, ``exit`` its exit status."""
 
@@ -206,6 +225,7 @@ class Run:
     changes: Sequence[ChangeRow] = ()
     skips: Sequence[SkipRow] = ()
     guards: Sequence[GuardRow] = ()
+    findings: Sequence[FindingRow] = ()
 
     def facts(self, host: str) -> Mapping[str, Any] | None:
         """Return the collected document of a host, read now, or None when nothing was collected.
@@ -352,6 +372,7 @@ def read_run(path: Path) -> Run:
     changes: list[ChangeRow] = []
     skips: list[SkipRow] = []
     guards: list[GuardRow] = []
+    findings: list[FindingRow] = []
     end: EndRow | None = None
     head = GENESIS
     for number, raw, whole in _lines(path):
@@ -379,6 +400,8 @@ def read_run(path: Path) -> Run:
                     skips.append(_row(SkipRow, line))
                 case "guard":
                     guards.append(_row(GuardRow, line))
+                case "finding":
+                    findings.append(_row(FindingRow, line))
                 case "end":
                     end = _row(EndRow, line)
         except (KeyError, ValueError, TypeError) as error:
@@ -387,7 +410,7 @@ def read_run(path: Path) -> Run:
             ) from error
     if begin is None:
         raise PanshiError("PS-E4004", f"{path} 中没有开始行，运行未写入任何内容", "重新执行作业")
-    return Run(path, begin, begin_time, hosts, verdicts, end, head, plans, changes, skips, guards)
+    return Run(path, begin, begin_time, hosts, verdicts, end, head, plans, changes, skips, guards, findings)
 
 
 def verify_run(path: Path) -> list[Problem]:

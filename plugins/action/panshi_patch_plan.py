@@ -39,7 +39,12 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables)
         _, arguments = self.validate_argument_spec(
-            {"answers": {"type": "str", "default": "patch_found"}, "plan": {"type": "path"}, "folder": {"type": "path"}}
+            {
+                "answers": {"type": "str", "default": "patch_found"},
+                "plan": {"type": "path"},
+                "folder": {"type": "path"},
+                "only": {"type": "list", "elements": "str", "default": []},
+            }
         )
         try:
             path = self._revise(arguments) if arguments["plan"] else self._make(arguments, variables)
@@ -59,13 +64,18 @@ class ActionModule(ActionBase):
         facts, settings = {}, {}
         for host in map(str, variables["ansible_play_hosts"]):
             own = variables["hostvars"][host]
+            if "panshi_updates" not in own[arguments["answers"]]:
+                continue  # not asked: nothing of the notice is on it
             facts[host] = plain(own[arguments["answers"]]["panshi_updates"])
             given = {key: own[f"patch_{key}"] for key in _SETTINGS if f"patch_{key}" in own}
             settings[host] = {key: plain(self._templar.template(value)) for key, value in given.items()}
+            if arguments["only"]:
+                settings[host]["only"] = arguments["only"]
         run, made = current_run(), f"{utc_now():%Y-%m-%dT%H:%M:%SZ}"
         path = Path(arguments["folder"] or ROOT / "plans") / name / f"{run}.yml"
         document = make_plan(name, run, made, facts, settings)
-        document["unreachable"] = sorted(set(map(str, variables["ansible_play_hosts_all"])) - set(facts))
+        answered = set(map(str, variables["ansible_play_hosts"]))
+        document["unreachable"] = sorted(set(map(str, variables["ansible_play_hosts_all"])) - answered)
         save_plan(path, document)
         return path
 

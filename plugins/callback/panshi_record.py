@@ -18,7 +18,7 @@ import panshi
 from panshi.errors import PanshiError
 from panshi.harden import estate
 from panshi.harden.run import begin_run
-from panshi.record import Begin, ChangeRow, EndRow, GuardRow, HostRow, PlanRow, RecordWriter, SkipRow
+from panshi.record import Begin, ChangeRow, EndRow, FindingRow, GuardRow, HostRow, PlanRow, RecordWriter, SkipRow
 
 DOCUMENTATION = """
 name: panshi_record
@@ -32,7 +32,7 @@ description:
   - A run in check mode is kept as a job of its own, C(<playbook>-check), so that nobody takes a trial for a change.
 """
 
-_KINDS = {row.kind: row for row in (PlanRow, ChangeRow, SkipRow, GuardRow)}
+_KINDS = {row.kind: row for row in (PlanRow, ChangeRow, SkipRow, GuardRow, FindingRow)}
 PAYLOAD = "panshi_record"
 ROOT = Path(__file__).resolve().parents[2]
 _REPORTED = "harden"
