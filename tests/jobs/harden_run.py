@@ -33,6 +33,10 @@ _NO_SETTING = re.compile(
 )
 
 
+# Far more than an emulated machine takes on a machine that is busy otherwise.
+_SECONDS = 3000
+
+
 @dataclass(frozen=True)
 class Done:
     """A finished playbook."""
@@ -95,7 +99,13 @@ class Operator:
         }
         began = time.monotonic()
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1200
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
         )
         seconds = time.monotonic() - began
         left = tuple(path for path in _runs(self.records) if path not in known)
