@@ -14,9 +14,8 @@ from ansible.utils.display import Display
 
 from panshi.errors import PanshiError
 from panshi.harden import estate, guard
-from panshi.harden.run import current_run
+from panshi.harden.run import current_run, record_payload
 
-ROOT = Path(__file__).resolve().parents[2]
 _STEP_COMMON = {"title", "checks", "when"}
 _STEP_KINDS = {
     *("packages", "packages_absent", "versions", "file", "attributes", "command"),
@@ -246,19 +245,6 @@ class ActionModule(ActionBase):
 
     def _payload(self) -> dict[str, Any]:
         return record_payload(self._variables, self._templar.template, self._rows)
-
-
-def record_payload(variables: Mapping[str, Any], template: Any, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what the callback panshi_record needs to write these rows."""
-    name, folder = estate.estate_of(variables)
-    return {
-        "records": str(template(variables.get("panshi_records") or str(ROOT / "records"))),
-        "estate": name,
-        "level": estate.level_of(variables),
-        "inventory": str(folder),
-        "hosts": [str(host) for host in variables.get("ansible_play_hosts_all", ())],
-        "rows": rows,
-    }
 
 
 def _flatten(steps: Any) -> Iterator[Any]:

@@ -12,11 +12,10 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from panshi.errors import PanshiError
-from panshi.harden import estate
+from panshi.harden.run import record_payload
 from panshi.inventory import plain
 from panshi.patch.notice import Notice, load_notice
 
-ROOT = Path(__file__).resolve().parents[2]
 _STATES = {"affected": "受影响", "unknown": "版本不明", "fixed": "已修复"}
 
 display = Display()
@@ -66,19 +65,11 @@ class ActionModule(ActionBase):
         host = str(variables["inventory_hostname"])
         rows = [{"kind": "finding", "host": host, "notice": notice.id, **plain(one)} for one in answer["findings"]]
         affected = [one for one in answer["findings"] if one["state"] == "affected"]
-        name, folder = estate.estate_of(variables)
         return {
             **answer,
             "affected": bool(affected),
             "packages": sorted({str(one["product"]) for one in affected if one["by"] == "package"}),
-            "panshi_record": {
-                "records": str(self._templar.template(variables.get("panshi_records") or str(ROOT / "records"))),
-                "estate": name,
-                "level": estate.level_of(variables),
-                "inventory": str(folder),
-                "hosts": [str(one) for one in variables["ansible_play_hosts_all"]],
-                "rows": rows,
-            },
+            "panshi_record": record_payload(variables, self._templar.template, rows),
         }
 
     def _sum_up(self, notice: Notice, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:

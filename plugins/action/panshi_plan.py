@@ -14,9 +14,8 @@ from ansible.utils.display import Display
 from panshi.errors import PanshiError
 from panshi.harden import estate, load_coverage, plan_rows
 from panshi.harden.plan import ACTION_ZH
+from panshi.harden.run import record_payload
 from panshi.record import PlanRow, read_run
-
-ROOT = Path(__file__).resolve().parents[2]
 
 display = Display()
 
@@ -43,18 +42,9 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
         for line in _lines(rows):
             display.display(line)
-        name, folder = estate.estate_of(variables)
+        told = [{"kind": row.kind, **{key: getattr(row, key) for key in _FIELDS}} for row in rows]
         result.update(
-            changed=False,
-            rows=len(rows),
-            panshi_record={
-                "records": str(self._templar.template(variables.get("panshi_records") or str(ROOT / "records"))),
-                "estate": name,
-                "level": estate.level_of(variables),
-                "inventory": str(folder),
-                "hosts": list(variables["ansible_play_hosts_all"]),
-                "rows": [{"kind": row.kind, **{key: getattr(row, key) for key in _FIELDS}} for row in rows],
-            },
+            changed=False, rows=len(rows), panshi_record=record_payload(variables, self._templar.template, told)
         )
         return result
 
