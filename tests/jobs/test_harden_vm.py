@@ -175,7 +175,8 @@ def test_real_services_are_back_after_a_restart(machine: Machine, restarted: set
 
 
 def test_real_audit_passes_after_a_restart(machine: Machine, restarted: set[str]) -> None:
-    done = machine.operator.play("audit.yml", limit=[VM], panshi_audit_records=str(machine.operator.records))
+    records = str(machine.operator.records)
+    done = machine.operator.play("audit.yml", limit=[VM], panshi_audit_records=records, panshi_audit_timeout=180)
     (run,) = done.runs("audit")
     good = {Status.PASS, Status.NOT_APPLICABLE, Status.WAIVED}
     left = [row for row in run.verdicts if row.mode == "auto" and row.status not in good]
