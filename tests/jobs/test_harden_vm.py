@@ -194,7 +194,5 @@ def test_real_rollback_brings_the_machine_back(machine: Machine, restarted: set[
     done = machine.operator.play("rollback.yml", limit=[VM], run=run.begin.run)
     assert done.status == 0, done.out[-3000:]
     before, after = settings(machine.before), settings(machine.operator.state(VM))
-    assert (
-        "\n".join([f"- {line}" for line in sorted(before - after)] + [f"+ {line}" for line in sorted(after - before)])
-        == ""
-    )
+    different = [f"{line} (before)" for line in before - after] + [f"{line} (after)" for line in after - before]
+    assert "\n".join(sorted(different)) == ""
