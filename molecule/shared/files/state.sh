@@ -12,7 +12,7 @@ for unit in $(systemctl list-units --no-legend --no-pager --plain --type=service
   echo "active $unit $(systemctl show -p MainPID "$unit")"
 done
 sysctl -a 2>/dev/null |
-  grep -vE '^(fs\.(dentry|file-nr|inode|aio|quota)|kernel\.(random|ns_last|pty\.nr|tainted)|vm\.user_reserve_kbytes|net\.netfilter\.nf_conntrack_count)' |
+  grep -vE '^(fs\.(dentry|file-nr|inode|aio|quota)|kernel\.(random|ns_last|pty\.nr|tainted)|vm\.user_reserve_kbytes|net\.(netfilter|nf_conntrack_max))' |
   sed 's/^/sysctl /'
 nft list ruleset 2>/dev/null | sed 's/^/nft /'
 dpkg-query -W -f 'package ${Package} ${Version} ${Status}\n' 2>/dev/null
