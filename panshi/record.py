@@ -181,6 +181,53 @@ class FindingRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SignedRow(Row):
+    """The signed plan that a patch run carries out, whole, so that its report needs no other file.
+
+    ``sha256`` is its digest (``panshi/patch/plan.py``), ``document`` its content.
+    """
+
+    kind: ClassVar[str] = "signed"
+    sha256: str
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PatchRow(Row):
+    """One event of a host in a patch run, at ``time`` (UTC, ISO 8601).
+
+    ``event`` is begun, resumed (an earlier run had installed the versions), drained, installed, restarted (services
+    of ``detail``), rebooted, probed, undrained, done, returned (to the versions before) or failed.
+    """
+
+    kind: ClassVar[str] = "patch"
+    host: str
+    event: str
+    time: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServiceRow(Row):
+    """What a client saw of a service while a run went on: one request after the other, ``interval`` seconds apart.
+
+    ``failed`` counts requests that a client without retries loses, ``lost`` those that a retrying one loses too.
+    ``longest`` is the longest time in seconds without a good answer; ``failures`` are its first failures, as
+    ``{"time", "error"}``.
+    """
+
+    kind: ClassVar[str] = "service"
+    service: str
+    url: str
+    interval: float
+    requests: int
+    failed: int
+    lost: int
+    longest: float
+    failures: Sequence[Mapping[str, str]] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EndRow(Row):
     """The last line of a complete run. ``seconds`` is the wall time of the job, ``exit`` its exit status."""
 
@@ -189,6 +236,22 @@ class EndRow(Row):
     hosts: Mapping[str, int]
     seconds: float
     exit: int
+
+
+# Rows of which a run has any number, and the field of :class:`Run` that holds them; then those of which it has one.
+_FIELDS = {
+    HostRow.kind: "hosts",
+    VerdictRow.kind: "verdicts",
+    PlanRow.kind: "plans",
+    ChangeRow.kind: "changes",
+    SkipRow.kind: "skips",
+    GuardRow.kind: "guards",
+    FindingRow.kind: "findings",
+    PatchRow.kind: "patches",
+    ServiceRow.kind: "services",
+}
+_MANY = (HostRow, VerdictRow, PlanRow, ChangeRow, SkipRow, GuardRow, FindingRow, PatchRow, ServiceRow)
+_KINDS: Mapping[str, type[Row]] = {row.kind: row for row in (*_MANY, SignedRow, EndRow)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +289,9 @@ class Run:
     skips: Sequence[SkipRow] = ()
     guards: Sequence[GuardRow] = ()
     findings: Sequence[FindingRow] = ()
+    signed: SignedRow | None = None
+    patches: Sequence[PatchRow] = ()
+    services: Sequence[ServiceRow] = ()
 
     def facts(self, host: str) -> Mapping[str, Any] | None:
         """Return the collected document of a host, read now, or None when nothing was collected.
@@ -366,14 +432,7 @@ def read_run(path: Path) -> Run:
     """
     begin: Begin | None = None
     begin_time = ""
-    hosts: list[HostRow] = []
-    verdicts: list[VerdictRow] = []
-    plans: list[PlanRow] = []
-    changes: list[ChangeRow] = []
-    skips: list[SkipRow] = []
-    guards: list[GuardRow] = []
-    findings: list[FindingRow] = []
-    end: EndRow | None = None
+    rows: dict[str, list[Any]] = {kind: [] for kind in _KINDS}
     head = GENESIS
     for number, raw, whole in _lines(path):
         if not whole:
@@ -383,34 +442,29 @@ def read_run(path: Path) -> Run:
             raise _corrupt(path, Problem(f"第 {number} 行", "不是有效的记录行"))
         try:
             head = str(line["hash"])
-            match line["kind"]:
-                case "begin":
-                    begin, begin_time = _row(Begin, line), str(line["time"])
-                    if begin.schema != SCHEMA:
-                        raise ValueError(f"schema {begin.schema}")
-                case "host":
-                    hosts.append(_row(HostRow, line))
-                case "verdict":
-                    verdicts.append(_row(VerdictRow, line))
-                case "plan":
-                    plans.append(_row(PlanRow, line))
-                case "change":
-                    changes.append(_row(ChangeRow, line))
-                case "skip":
-                    skips.append(_row(SkipRow, line))
-                case "guard":
-                    guards.append(_row(GuardRow, line))
-                case "finding":
-                    findings.append(_row(FindingRow, line))
-                case "end":
-                    end = _row(EndRow, line)
+            kind = line["kind"]
+            if kind == Begin.kind:
+                begin, begin_time = _row(Begin, line), str(line["time"])
+                if begin.schema != SCHEMA:
+                    raise ValueError(f"schema {begin.schema}")
+            elif kind in _KINDS:
+                rows[kind].append(_row(_KINDS[kind], line))
         except (KeyError, ValueError, TypeError) as error:
             raise PanshiError(
                 "PS-E4006", f"{path / RUN_FILE} 第 {number} 行的字段与本版本不符：{error}", "用写入该记录的磐石版本查看"
             ) from error
     if begin is None:
         raise PanshiError("PS-E4004", f"{path} 中没有开始行，运行未写入任何内容", "重新执行作业")
-    return Run(path, begin, begin_time, hosts, verdicts, end, head, plans, changes, skips, guards, findings)
+    ends, signed = rows.pop(EndRow.kind), rows.pop(SignedRow.kind)
+    return Run(
+        path=path,
+        begin=begin,
+        begin_time=begin_time,
+        end=ends[-1] if ends else None,
+        head=head,
+        signed=signed[-1] if signed else None,
+        **{_FIELDS[kind]: found for kind, found in rows.items()},
+    )
 
 
 def verify_run(path: Path) -> list[Problem]:

@@ -18,7 +18,20 @@ import panshi
 from panshi.errors import PanshiError
 from panshi.harden import estate
 from panshi.harden.run import begin_run
-from panshi.record import Begin, ChangeRow, EndRow, FindingRow, GuardRow, HostRow, PlanRow, RecordWriter, SkipRow
+from panshi.record import (
+    Begin,
+    ChangeRow,
+    EndRow,
+    FindingRow,
+    GuardRow,
+    HostRow,
+    PatchRow,
+    PlanRow,
+    RecordWriter,
+    ServiceRow,
+    SignedRow,
+    SkipRow,
+)
 
 DOCUMENTATION = """
 name: panshi_record
@@ -32,7 +45,7 @@ description:
   - A run in check mode is kept as a job of its own, C(<playbook>-check), so that nobody takes a trial for a change.
 """
 
-_KINDS = {row.kind: row for row in (PlanRow, ChangeRow, SkipRow, GuardRow, FindingRow)}
+_KINDS = {row.kind: row for row in (PlanRow, ChangeRow, SkipRow, GuardRow, FindingRow, SignedRow, PatchRow, ServiceRow)}
 PAYLOAD = "panshi_record"
 ROOT = Path(__file__).resolve().parents[2]
 _REPORTED = "harden"
@@ -106,7 +119,8 @@ class CallbackModule(CallbackBase):
         rows = [_KINDS[row.pop("kind")](**row) for row in (dict(row) for row in payload["rows"])]
         for row in rows:
             self._counts[row.kind] += 1
-            self._changed[row.host] += row.kind == ChangeRow.kind
+            if isinstance(row, ChangeRow):
+                self._changed[row.host] += 1
         self._write(*rows)
 
     def _open(self, payload: dict[str, Any]) -> None:

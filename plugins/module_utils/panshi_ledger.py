@@ -1286,6 +1286,18 @@ def mark_undone(run: str, by: str) -> None:
         remove_note("ledger", earlier["run"], "undone.json")
 
 
+def forget_undone(by: str) -> None:
+    """Take back :func:`mark_undone`, as a guard or a failed step has taken back what a run did: its subject stands."""
+    note = read_note("ledger", by, "undid.json")
+    if note is None:
+        return
+    earlier = read_note("ledger", note["run"], "undid.json")
+    if earlier:
+        write_note({"by": note["run"], "time": int(time.time())}, "ledger", earlier["run"], "undone.json")
+    remove_note("ledger", note["run"], "undone.json")
+    remove_note("ledger", by, "undid.json")
+
+
 def describe(resource: str, state: Optional[State]) -> str:
     """Return a state in one short line without any secret."""
     kind = resource.split(":", 1)[0]
@@ -1423,6 +1435,7 @@ def _take_back(run: str, start: int, reason: str, ended: Callable[[], None]) -> 
     done = {"changes": [], "conflicts": [], "kept": [], "problems": []}  # type: Dict[str, Any]
     if Journal(run).exists():
         done = undo(run, start, reason)
+        forget_undone(run)
     report.update(done, resources=[row["resource"] for row in done["changes"]])
     ended()
     return report

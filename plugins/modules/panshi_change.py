@@ -992,6 +992,7 @@ def _fail(run: Run, error: Exception) -> dict:
     result: dict = {"undone": False}
     if run.first:
         done = ledger.undo(run.journal.run, run.first, "step failed")
+        ledger.forget_undone(run.journal.run)
         result["undone"] = not done["problems"]
         if done["changes"]:
             text += f"；本任务已做的 {len(done['changes'])} 项改动已撤回"

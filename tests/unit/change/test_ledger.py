@@ -384,3 +384,23 @@ def test_run_counts_as_taken_back_until_that_is_taken_back_itself(scratch: Scrat
     assert scratch.ledger.undone_by("r1") == "r2"
     scratch.ledger.mark_undone("r2", "r3")
     assert (scratch.ledger.undone_by("r1"), scratch.ledger.undone_by("r2")) == ("", "r3")
+
+
+def test_rollback_that_was_itself_taken_back_does_not_count(scratch: Scratch) -> None:
+    scratch.ledger.mark_undone("r1", "r2")
+    scratch.ledger.forget_undone("r2")
+    assert scratch.ledger.undone_by("r1") == ""
+    scratch.ledger.mark_undone("r1", "r3")
+    assert scratch.ledger.undone_by("r1") == "r3"
+    scratch.ledger.mark_undone("r3", "r4")
+    scratch.ledger.forget_undone("r4")
+    assert (scratch.ledger.undone_by("r1"), scratch.ledger.undone_by("r3")) == ("r3", "")
+
+
+def test_rollback_that_the_guard_takes_back_can_be_done_again(scratch: Scratch) -> None:
+    path = scratch.path("a", "one\n")
+    scratch.write("r1", path, "two\n")
+    scratch.undo("r1", into=scratch.ledger.Journal("r2"))
+    scratch.ledger.mark_undone("r1", "r2")
+    scratch.ledger._take_back("r2", 1, "timeout", lambda: None)
+    assert (Path(path).read_text(), scratch.ledger.undone_by("r1")) == ("two\n", "")
