@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from panshi.errors import PanshiError
@@ -40,6 +40,34 @@ def refusals(plan: Plan, signed: str, now: dt.datetime) -> list[PanshiError]:
         for name, reasons in blocked.items()
     ]
     return found
+
+
+def missing(plan: Plan, known: Iterable[str]) -> list[PanshiError]:
+    """Return an error when hosts of the plan are not in the play; without them the waves would not be the signed ones.
+
+    Args:
+        plan: as it is on the disk.
+        known: the hosts of the play.
+    """
+    if absent := sorted(set(plan.hosts) - set(known)):
+        text = f"计划中的主机 {'、'.join(absent)} 不在清单中，或被 --limit 排除"
+        return [PanshiError("PS-E6111", text, "不用 --limit；不做的主机从计划中删去，重新签字")]
+    return []
+
+
+def lost(plan: Plan, host: str, active: Iterable[str]) -> list[PanshiError]:
+    """Return an error when hosts of a wave no longer answer, so that the next wave does not begin.
+
+    Args:
+        plan: as it is on the disk.
+        host: one of the wave that does answer.
+        active: the hosts of the play that have neither failed nor gone silent.
+    """
+    wave = next((wave for wave in plan.waves if host in wave), [])
+    if silent := sorted(set(wave) - set(active)):
+        text = f"这一批的主机 {'、'.join(silent)} 失去联系；后面的批次没有动"
+        return [PanshiError("PS-E6113", text, "到控制台查看这些主机，恢复之后再运行同一条命令")]
+    return []
 
 
 def outside(window: Mapping[str, Any], now: dt.datetime) -> str:

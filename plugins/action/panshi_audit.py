@@ -43,6 +43,7 @@ class ActionModule(ActionBase):
                 "level": {"type": "int", "choices": [2, 3], "default": 3},
                 "profile": {"type": "str", "default": ""},
                 "controls": {"type": "list", "elements": "str", "default": []},
+                "hosts": {"type": "list", "elements": "str", "default": []},
                 "records": {"type": "path", "default": "records"},
                 "forks": {"type": "int", "default": 32},
                 "timeout": {"type": "int", "default": 30},
@@ -67,7 +68,7 @@ def _command(arguments: dict[str, Any], variables: dict[str, Any]) -> list[str]:
     if len(sources) != 1:
         raise AnsibleActionFail("一次审计只针对一个环境：请只给一个 -i，或用参数 inventory 指明")
     command = [sys.executable, "-m", "panshi", "audit", "--json", "--inventory", sources[0]]
-    command += ["--limit", ",".join(variables["ansible_play_hosts_all"])]
+    command += ["--limit", ",".join(arguments["hosts"] or variables["ansible_play_hosts_all"])]
     for name in ("level", "records", "forks", "timeout"):
         command += [f"--{name.replace('_', '-')}", str(arguments[name])]
     if arguments["profile"]:

@@ -1,6 +1,7 @@
-"""Lets a patch plan be carried out only when it is the signed one and its time has come; or says what a host lacks.
+"""Lets a patch plan be carried out only when it is the signed one and its time has come.
 
-Without ``answer`` it judges the plan as a whole, on the controller; with it, the host of the task, by what it says now.
+Without ``answer`` it judges the plan as a whole, on the controller; with it, the host of the task, by what it says now;
+with ``before`` and ``after``, a wave that has come to its end, by whom it has lost and by two audits.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from panshi.errors import PanshiError
-from panshi.patch import load_plan, refusals
-from panshi.patch.gate import drift
+from panshi.harden.run import current_run, record_payload
+from panshi.inventory import plain
+from panshi.patch import Plan, digest, load_plan, refusals
+from panshi.patch.baseline import worse
+from panshi.patch.gate import drift, lost, missing
 from panshi.patch.plan import NEVER_RESTARTED
+from panshi.record import SignedRow, read_run
 
 display = Display()
 
@@ -42,16 +47,26 @@ class ActionModule(ActionBase):
                 "plan": {"type": "path", "required": True},
                 "sha256": {"type": "str", "default": ""},
                 "answer": {"type": "dict"},
+                "wave_end": {"type": "bool", "default": False},
+                "before": {"type": "path"},
+                "after": {"type": "path"},
             }
         )
+        host = str(variables["inventory_hostname"])
         try:
             if not arguments["plan"]:
                 raise PanshiError("PS-E6101", "没有给出计划", "加 -e plan=<patch_plan.yml 写出的文件>")
             plan = load_plan(Path(arguments["plan"]))
-            if arguments["answer"] is None:
-                _refuse(refusals(plan, arguments["sha256"], dt.datetime.now()))
+            if arguments["wave_end"]:
+                _refuse(lost(plan, host, map(str, variables["ansible_play_hosts"])))
+                _refuse(_worse(arguments["before"], arguments["after"]))
+            elif arguments["answer"] is not None:
+                result.update(_todo(plan, host, arguments["answer"]))
             else:
-                result.update(_todo(plan.hosts[str(variables["inventory_hostname"])], arguments["answer"]))
+                _refuse(refusals(plan, arguments["sha256"], dt.datetime.now()))
+                _refuse(missing(plan, map(str, variables["ansible_play_hosts_all"])))
+                row = {"kind": SignedRow.kind, "sha256": digest(plan.document), "document": plain(plan.document)}
+                result["panshi_record"] = record_payload(variables, self._templar.template, [row])
         except PanshiError as error:
             raise AnsibleActionFail(str(error)) from error
         result["changed"] = False
@@ -65,8 +80,22 @@ def _refuse(found: list[PanshiError]) -> None:
         raise found[0]
 
 
-def _todo(planned: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is still to be done on a host, from what it answers now."""
+def _worse(before: str | None, after: str | None) -> list[PanshiError]:
+    if not before or not after:
+        return []
+    lines = worse(read_run(Path(before)).verdicts, read_run(Path(after)).verdicts)
+    told = "；".join(lines[:5]) + (f" 等 {len(lines)} 项" if len(lines) > 5 else "")
+    help_text = "后面的批次没有动；查明原因，需要时用 rollback.yml 退回这次运行"
+    return [PanshiError("PS-E6114", f"打补丁之后基线变差：{told}", help_text)] if lines else []
+
+
+def _todo(plan: Plan, host: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is still to be done on a host, from what it answers now.
+
+    ``todo`` are versions by name; ``resumed``: an earlier start has installed them and did not come to its end, so that
+    restart, reboot and proof are still to be done; ``taken_back`` is the run to undo when that fails.
+    """
+    planned, sha256 = plan.hosts[host], digest(plan.document)
     offered = {one["name"]: one["to"] for one in answer["updates"]}
     here = {**{one["name"]: one["from"] for one in answer["updates"]}, **answer["versions"]}
     if lines := drift(planned["packages"], here, offered):
@@ -75,4 +104,12 @@ def _todo(planned: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, An
     if todo and answer["problems"]:
         first = answer["problems"][0]
         raise PanshiError(first["code"], first["text"], "按错误页处理后再运行；没有做任何改动")
-    return {"todo": todo, "reboot": bool(planned["reboot"]) and bool(todo), "never": list(NEVER_RESTARTED)}
+    resumed = not todo and sha256 not in answer["finished"]
+    return {
+        "todo": todo,
+        "resumed": resumed,
+        "taken_back": answer["upgraded_by"] if resumed else current_run(),
+        "reboot": bool(planned["reboot"]),
+        "sha256": sha256,
+        "never": list(NEVER_RESTARTED),
+    }

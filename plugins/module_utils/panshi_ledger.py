@@ -1298,6 +1298,25 @@ def forget_undone(by: str) -> None:
     remove_note("ledger", by, "undid.json")
 
 
+def last_upgrade(versions: Dict[str, str]) -> str:
+    """Return the newest run that has brought one of some packages to its version and still stands, or nothing.
+
+    Args:
+        versions: the versions that are installed, by package name without an architecture.
+    """
+    folder = os.path.join(BASE, "ledger")
+    mark = ":" if uses_dpkg() else "."
+    for run in sorted(os.listdir(folder), reverse=True) if os.path.isdir(folder) else []:
+        if not _RUN_ID.match(run) or undone_by(run):
+            continue
+        for entry in Journal(run).entries():
+            if entry["kind"] == "packages" and entry.get("exact"):
+                for name, (_, new) in (entry.get("changes") or {}).items():
+                    if new and versions.get(name, versions.get(name.rpartition(mark)[0])) == new:
+                        return run
+    return ""
+
+
 def describe(resource: str, state: Optional[State]) -> str:
     """Return a state in one short line without any secret."""
     kind = resource.split(":", 1)[0]

@@ -29,6 +29,11 @@ options:
     type: list
     elements: str
     default: []
+  hosts:
+    description: Only these; all of the play when empty.
+    type: list
+    elements: str
+    default: []
   records:
     description: Root folder of the records on the controller.
     type: path

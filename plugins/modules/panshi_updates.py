@@ -25,6 +25,10 @@ options:
     description: Ask the sources before looking.
     type: bool
     default: true
+  pending:
+    description: Ask the package system at all; else only what runs, what waits for a restart and what has failed.
+    type: bool
+    default: true
   backup_stamp:
     description: A file that the backup job touches when it has ended well; its age is reported.
     type: str
@@ -52,6 +56,8 @@ panshi_updates:
   returned: always
 """
 
+# Digests of the signed plans that were carried out here to their end (role patch_host).
+FINISHED = os.path.join(ledger.BASE, "patched")
 _MEBI = 2**20
 # Unpacked files take about three times their archive; dpkg keeps the old ones until the new ones are there.
 _UNPACKED = 4
@@ -77,6 +83,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "refresh": {"type": "bool", "default": True},
+            "pending": {"type": "bool", "default": True},
             "backup_stamp": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 300},
             "versions": {"type": "list", "elements": "str", "default": []},
@@ -85,7 +92,7 @@ def main() -> None:
     )
     try:
         names = ("refresh", "backup_stamp", "timeout", "versions")
-        found = gather(*(module.params[name] for name in names))
+        found = gather(*(module.params[name] for name in names)) if module.params["pending"] else state()
     except ledger.LedgerError as error:
         module.fail_json(msg=f"[{error.code}] {error.args[0]}（详见 docs/errors/{error.code}.md）", code=error.code)
     module.exit_json(changed=False, panshi_updates=found)
@@ -96,22 +103,32 @@ def gather(refresh: bool, backup_stamp: str, timeout: int, versions: list[str]) 
     debian = ledger.uses_dpkg()
     ask = (_debian if debian else _rpm)(refresh, timeout)
     updates = ask["updates"]
-    running = os.uname().release
+    present = {name: version for name, version in _installed(versions).items() if version}
     return {
         "family": "debian" if debian else "rpm",
         "os": _os_name(),
         "time": int(time.time()),
         **ask,
+        **state(),
         "gone": _gone(updates, debian, timeout),
-        "versions": {name: version for name, version in _installed(versions).items() if version},
-        "kernel": {"running": running, "newest": _newest_kernel(), "update": any(one["kernel"] for one in updates)},
-        "reboot_needed": _reboot_needed(running),
-        "restarts": stale_units(),
+        "versions": present,
+        "upgraded_by": ledger.last_upgrade(present) if present else "",
+        "finished": sorted(os.listdir(FINISHED)) if os.path.isdir(FINISHED) else [],
         "affected": _affected(updates, debian),
         "disk": _disk(updates),
-        "failed_units": failed_units(),
         "backup_age_hours": _age_hours(backup_stamp),
         "problems": ask["problems"] + _space_problems(updates),
+    }
+
+
+def state() -> dict:
+    """Return what runs, what still runs from replaced files, why the host waits for a reboot, and what has failed."""
+    running = os.uname().release
+    return {
+        "kernel": {"running": running, "newest": _newest_kernel()},
+        "reboot_needed": _reboot_needed(running),
+        "restarts": stale_units(),
+        "failed_units": failed_units(),
     }
 
 

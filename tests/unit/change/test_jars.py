@@ -83,7 +83,7 @@ def test_file_name_speaks_where_nothing_else_does(jars: ModuleType, tmp_path: Pa
     assert found(jars, tmp_path / "struts2-core-2.3.20.jar", "struts2-core") == [("", "2.3.20", "file name")]
 
 
-@pytest.mark.parametrize("content", [b"", b"not an archive", log4j("2.14.1")[:60]])
+@pytest.mark.parametrize("content", [b"", b"not an archive", log4j("2.14.1")[:60]], ids=["empty", "text", "cut"])
 def test_archive_that_cannot_be_read_is_named_and_not_left_out(
     jars: ModuleType, tmp_path: Path, content: bytes
 ) -> None:

@@ -404,3 +404,21 @@ def test_rollback_that_the_guard_takes_back_can_be_done_again(scratch: Scratch) 
     scratch.ledger.mark_undone("r1", "r2")
     scratch.ledger._take_back("r2", 1, "timeout", lambda: None)
     assert (Path(path).read_text(), scratch.ledger.undone_by("r1")) == ("two\n", "")
+
+
+def test_newest_upgrade_that_still_stands_is_found(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    def upgrade(run: str, old: str, new: str) -> None:
+        journal = scratch.ledger.Journal(run)
+        seq = journal.begin("packages", "packages:1", {"list": "0"}, exact=True)
+        journal.done(seq, before=None, changes={"openssl:amd64": [old, new], "python3.11": ["1", "2"]})
+
+    monkeypatch.setattr(scratch.ledger, "uses_dpkg", lambda: True)
+    assert scratch.ledger.last_upgrade({"openssl": "1.2"}) == ""
+    upgrade("20261101T000000Z-000001", "1.0", "1.1")
+    upgrade("20261102T000000Z-000002", "1.1", "1.2")
+    assert scratch.ledger.last_upgrade({"openssl": "1.2"}) == "20261102T000000Z-000002"
+    assert scratch.ledger.last_upgrade({"openssl": "1.1"}) == "20261101T000000Z-000001"
+    assert scratch.ledger.last_upgrade({"python3.11": "2"}) == "20261102T000000Z-000002"
+    assert scratch.ledger.last_upgrade({"nginx": "1.2"}) == ""
+    scratch.ledger.mark_undone("20261102T000000Z-000002", "20261103T000000Z-000003")
+    assert scratch.ledger.last_upgrade({"openssl": "1.2"}) == ""
