@@ -11,6 +11,13 @@ from panshi.errors import PanshiError
 from panshi.patch.plan import Plan, digest
 from panshi.report.sheet import SIGNATURE, Table, new_book, packed
 
+_LISTS = (
+    ("障碍", "blockers"),
+    ("复制与集群", "partners"),
+    ("不能退回", "not_reversible"),
+    ("锁定的软件包不更新", "held"),
+)
+
 
 def lines_of(plan: Plan) -> Iterator[str]:
     """Return the plan as a person reads it in the terminal."""
@@ -24,7 +31,7 @@ def lines_of(plan: Plan) -> Iterator[str]:
             security = sum(bool(one["security"]) for one in packages)
             reboot = f"，重启：{host['reboot']}" if host["reboot"] else ""
             yield f"   {name}（{host['os']}）：{len(packages)} 个软件包，其中安全更新 {security} 个{reboot}"
-            for title, key in (("障碍", "blockers"), ("不能退回", "not_reversible"), ("锁定的软件包不更新", "held")):
+            for title, key in _LISTS:
                 if host[key]:
                     yield f"      {title}：{'；'.join(host[key])}"
     if document["unchanged"]:
@@ -81,13 +88,13 @@ def _copy(copy: object) -> str:
 
 def _hosts(book: Workbook, plan: Plan) -> None:
     columns = [("批次", 12), ("主机", 16), ("系统", 30), ("冗余组", 12), ("软件包", 9), ("约（分钟）", 10)]
-    columns += [("重启", 24), ("受影响的服务", 44), ("不能退回", 44), ("障碍", 44), *SIGNATURE]
+    columns += [("重启", 24), ("受影响的服务", 44), ("复制与集群", 36), ("不能退回", 44), ("障碍", 44), *SIGNATURE]
     table = Table(book, "批次与主机", columns, "C2", 8)
     for wave in plan.document["waves"]:
         for name in wave["hosts"]:
             host = plan.hosts[name]
             row = [wave["name"], name, host["os"], host["group"] or "无", len(host["packages"]), host["minutes"]]
-            lists = ("restarts", "not_reversible", "blockers")
+            lists = ("restarts", "partners", "not_reversible", "blockers")
             row += [host["reboot"] or "不重启", *("\n".join(host[key]) or "无" for key in lists), "", "", ""]
             table.append(row)
     table.close()

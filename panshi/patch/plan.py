@@ -97,6 +97,7 @@ def _host(found: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
         "minutes": math.ceil(minutes),
         "reboot": reboot,
         "restarts": [name for name in found["affected"] if name not in NEVER_RESTARTED],
+        "partners": [one["state"] for one in found["partners"] if one["state"]],
         "held": sorted(held),
         "download_mib": math.ceil(found["disk"]["download_bytes"] / 2**20),
         "not_reversible": _not_reversible(packages, found),
@@ -111,6 +112,7 @@ def _blockers(found: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str
     if most and (age is None or age > float(most)):
         told = "没有找到备份完成标记" if age is None else f"最近一次备份在 {age} 小时前"
         blockers.append(f"[PS-E6007] {told}，要求不超过 {most} 小时")
+    blockers += [f"[PS-E6009] {one['problem']}" for one in found["partners"] if one["problem"]]
     return blockers + [f"[PS-E6008] {unit} 处于失败状态" for unit in found["failed_units"]]
 
 

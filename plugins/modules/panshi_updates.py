@@ -10,6 +10,7 @@ import shutil
 import time
 
 from ansible.module_utils import panshi_ledger as ledger
+from ansible.module_utils import panshi_replication
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = """
@@ -116,6 +117,7 @@ def gather(refresh: bool, backup_stamp: str, timeout: int, versions: list[str]) 
         "finished": sorted(os.listdir(FINISHED)) if os.path.isdir(FINISHED) else [],
         "affected": _affected(updates, debian),
         "disk": _disk(updates),
+        "partners": panshi_replication.partners(),
         "backup_age_hours": _age_hours(backup_stamp),
         "problems": ask["problems"] + _space_problems(updates),
     }

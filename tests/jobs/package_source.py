@@ -18,10 +18,12 @@ _UNIT = """[Unit]
 Description=Demonstration service {version}
 [Service]
 WorkingDirectory=/usr/share/panshi-demo
-ExecStart={start}
+{more}ExecStart={start}
 [Install]
 WantedBy=multi-user.target
 """
+# Where this file is, a fragile version does not start.
+FRAGILE = "/etc/panshi-demo-fragile"
 _GOOD = "/usr/bin/python3 -m http.server 8080"
 _BROKEN = "/bin/false"
 _POSTINST = """#!/bin/sh
@@ -50,13 +52,14 @@ class Source:
     url: str
     entries: dict[str, str] = field(default_factory=dict)
 
-    def publish(self, version: str, *, broken: bool = False) -> None:
-        """Add a version of the service; a broken one installs well and does not run."""
+    def publish(self, version: str, *, broken: bool = False, fragile: bool = False) -> None:
+        """Add a version of the service; a broken one does not run, a fragile one not where there is ``FRAGILE``."""
         tree = self.folder / f"tree-{version}"
         for name in ("DEBIAN", "usr/share/panshi-demo", "usr/lib/systemd/system"):
             (tree / name).mkdir(parents=True)
         (tree / "usr/share/panshi-demo/version").write_text(f"{version}\n")
-        unit = _UNIT.format(version=version, start=_BROKEN if broken else _GOOD)
+        more = f"ExecStartPre=/usr/bin/test ! -e {FRAGILE}\n" if fragile else ""
+        unit = _UNIT.format(version=version, start=_BROKEN if broken else _GOOD, more=more)
         (tree / "usr/lib/systemd/system/panshi-demo.service").write_text(unit)
         control = f"Package: {NAME}\nVersion: {version}\nArchitecture: all\nMaintainer: nobody@lab.example\n"
         (tree / "DEBIAN/control").write_text(f"{control}Description: demonstration service\n")

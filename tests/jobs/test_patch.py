@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +17,16 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parent))
 from harden_run import Done, Operator
 from lab_copies import ROOT, lab_copies
-from package_source import NAME, PORT, Source, package_source
+from package_source import FRAGILE, NAME, PORT, Source, package_source
 
 from panshi.patch import digest, load_plan
+from panshi.record import Run
 
 pytestmark = [pytest.mark.lab]
-HOSTS = ("web1", "web2", "web3")
+HOSTS = ("web1", "web2", "web3", "web4")
+WAVES = [["web1"], ["web2", "web3"], ["web4"]]
+# What a host that is about to be lost does in this moment.
+DRAIN = "touch /run/drained; test ! -e /root/lost || pkill -x sshd"
 PREPARE = """
 set -e
 rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*
@@ -34,7 +38,7 @@ apt-get -q -y install {name}
 
 @dataclass(frozen=True)
 class Fleet:
-    """Three hosts of one redundancy group behind nothing, with one service from a source that the test controls."""
+    """Four hosts, two of them of one redundancy group, with one service from a source that the test controls."""
 
     operator: Operator
     source: Source
@@ -83,11 +87,11 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         source.publish("1.0")
         copies.variables(
             guard_second_way={"user": "rescue", "key": str(copies.state.key)},
-            patch_group="web",
+            patch_group="{{ 'pair' if inventory_hostname in ['web1', 'web2'] else '' }}",
             patch_host_probes=[{"url": f"http://{{{{ ansible_host }}}}:{PORT}/version"}, {"unit": f"{NAME}.service"}],
             patch_host_probe_retries=3,
             patch_host_probe_delay_seconds=1,
-            patch_host_drain=[{"argv": ["touch", "/run/drained"]}],
+            patch_host_drain=[{"argv": ["sh", "-c", DRAIN]}],
             patch_host_undrain=[{"argv": ["rm", "-f", "/run/drained"]}],
             patch_host_drain_seconds=0,
         )
@@ -108,7 +112,7 @@ def test_real_plan_says_what_each_host_gets_and_changes_nothing(fleet: Fleet) ->
         name: [(one["name"], one["from"], one["to"]) for one in host["packages"]] for name, host in plan.hosts.items()
     }
     assert packages == dict.fromkeys(HOSTS, [(NAME, "1.0", "1.1")])
-    assert [len(wave) for wave in plan.waves] == [1, 1, 1]
+    assert plan.waves == WAVES
     assert path.with_suffix(".xlsx").is_file()
     assert fleet.versions() == all_at("1.0")
 
@@ -144,14 +148,14 @@ def test_real_version_that_breaks_the_service_stops_at_the_canary_and_is_taken_b
     assert done.status != 0
     assert "PS-E6108" in done.out, done.out[-3000:]
     assert (fleet.versions(), fleet.served(), fleet.drained()) == (all_at("1.1"), all_at("1.1"), set())
-    assert fleet.upgrades("1.1", "1.2") == {"web1": 1, "web2": 0, "web3": 0}
+    assert fleet.upgrades("1.1", "1.2") == {**dict.fromkeys(HOSTS, 0), "web1": 1}
+    (run,) = done.runs("patch_apply")
+    assert events(run, "web1") == ["begun", "drained", "installed", "returned", "failed", "undrained"]
+    assert {row.host for row in run.patches} == {"web1"} and run.signed and run.signed.sha256 == sha256
 
 
-def test_real_run_whose_controller_is_killed_goes_on_where_it_stopped(fleet: Fleet) -> None:
-    fleet.source.withdraw("1.2")
-    fleet.source.publish("1.3")
-    path, sha256 = fleet.plan()
-    second = load_plan(path).waves[1][0]
+def killed_when(fleet: Fleet, path: Path, sha256: str, reached: Callable[[], bool]) -> None:
+    """Start carrying a plan out, and kill the controller with all its children once something is reached."""
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(fleet.operator.copies.folder)]
     command += ["playbooks/patch_apply.yml", "-e", f"plan={path}", "-e", f"plan_sha256={sha256}"]
     command += ["-e", f"panshi_records={fleet.operator.records}"]
@@ -159,13 +163,81 @@ def test_real_run_whose_controller_is_killed_goes_on_where_it_stopped(fleet: Fle
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True
     ) as process:
-        until = time.monotonic() + 120
-        while second not in fleet.drained():
+        until = time.monotonic() + 180
+        while not reached():
             assert process.poll() is None and time.monotonic() < until
             time.sleep(0.1)
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def events(run: Run, host: str) -> list[str]:
+    """Return what the record says of a host, in its order."""
+    return [row.event for row in run.patches if row.host == host]
+
+
+def test_real_run_whose_controller_is_killed_goes_on_where_it_stopped(fleet: Fleet) -> None:
+    fleet.source.withdraw("1.2")
+    fleet.source.publish("1.3")
+    path, sha256 = fleet.plan()
+    second = WAVES[1][0]
+    killed_when(fleet, path, sha256, lambda: second in fleet.drained())
     assert second in fleet.drained()
     done = fleet.apply(path, sha256)
     assert done.status == 0, done.out[-3000:]
     assert (fleet.versions(), fleet.served(), fleet.drained()) == (all_at("1.3"), all_at("1.3"), set())
     assert fleet.upgrades("1.1", "1.3") == dict.fromkeys(HOSTS, 1)
+
+
+def test_real_host_that_was_installed_and_not_proven_is_proven_by_the_next_start_or_taken_back(fleet: Fleet) -> None:
+    fleet.source.publish("1.4", broken=True)
+    path, sha256 = fleet.plan()
+    records = fleet.operator.records / "lab" / "patch_apply"
+    known = set(records.iterdir())
+
+    def installed() -> bool:
+        return any('"event":"installed"' in (run / "run.jsonl").read_text() for run in set(records.iterdir()) - known)
+
+    killed_when(fleet, path, sha256, installed)
+    assert fleet.versions() == {**all_at("1.3"), "web1": "1.4"}
+    done = fleet.apply(path, sha256)
+    assert done.status != 0 and "PS-E6108" in done.out, done.out[-3000:]
+    assert (fleet.versions(), fleet.served(), fleet.drained()) == (all_at("1.3"), all_at("1.3"), set())
+    (run,) = done.runs("patch_apply")
+    assert events(run, "web1")[:1] == ["resumed"] and "returned" in events(run, "web1")
+
+
+def test_real_failure_in_a_wave_lets_the_others_of_it_come_to_their_end(fleet: Fleet) -> None:
+    fleet.source.withdraw("1.4")
+    fleet.source.publish("1.5", fragile=True)
+    fleet.operator.copies.sh("web2", f"touch {FRAGILE}")
+    path, sha256 = fleet.plan()
+    done = fleet.apply(path, sha256)
+    fleet.operator.copies.sh("web2", f"rm {FRAGILE}")
+    assert done.status != 0 and "PS-E6108" in done.out, done.out[-3000:]
+    assert fleet.versions() == {"web1": "1.5", "web2": "1.3", "web3": "1.5", "web4": "1.3"}
+    assert (fleet.served(), fleet.drained()) == (fleet.versions(), set())
+    again = fleet.apply(path, sha256)
+    assert again.status == 0, again.out[-3000:]
+    assert (fleet.versions(), fleet.drained()) == (all_at("1.5"), set())
+
+
+def test_real_host_that_is_lost_in_a_wave_makes_it_the_last(fleet: Fleet) -> None:
+    fleet.source.publish("1.6")
+    path, sha256 = fleet.plan()
+    fleet.operator.copies.sh("web3", "touch /root/lost")
+    done = fleet.apply(path, sha256)
+    fleet.operator.copies.sh("web3", "rm /root/lost; systemctl restart ssh")
+    assert done.status != 0 and "PS-E6113" in done.out, done.out[-3000:]
+    assert fleet.versions() == {"web1": "1.6", "web2": "1.6", "web3": "1.5", "web4": "1.5"}
+    assert fleet.drained() == {"web3"}
+    again = fleet.apply(path, sha256)
+    assert again.status == 0, again.out[-3000:]
+    assert (fleet.versions(), fleet.drained()) == (all_at("1.6"), set())
+
+
+def test_real_run_without_a_host_of_its_plan_is_refused(fleet: Fleet) -> None:
+    fleet.source.publish("1.7")
+    path, sha256 = fleet.plan()
+    done = fleet.operator.play("patch_apply.yml", limit=["web1"], plan=str(path), plan_sha256=sha256)
+    assert done.status != 0 and "PS-E6111" in done.out
+    assert fleet.versions() == all_at("1.6")

@@ -31,6 +31,13 @@ def ledger() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def replication(ledger: ModuleType) -> ModuleType:
+    loaded = _load("ansible.module_utils.panshi_replication", PLUGINS / "module_utils/panshi_replication.py")
+    ansible.module_utils.panshi_replication = loaded
+    return loaded
+
+
+@pytest.fixture(scope="session")
 def change(ledger: ModuleType) -> ModuleType:
     return _load("panshi_change_under_test", PLUGINS / "modules/panshi_change.py")
 

@@ -11,7 +11,7 @@ from .conftest import load_module
 
 
 @pytest.fixture(scope="module")
-def updates(ledger: ModuleType) -> ModuleType:
+def updates(ledger: ModuleType, replication: ModuleType) -> ModuleType:
     return load_module("panshi_updates_under_test", "modules/panshi_updates.py")
 
 

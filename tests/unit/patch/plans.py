@@ -26,6 +26,7 @@ def answer(*updates: dict[str, Any], **more: Any) -> dict[str, Any]:
         "disk": {"download_bytes": 2**20, "needed_bytes": 2**28, "free_bytes": {"/": 2**33}},
         "failed_units": [],
         "backup_age_hours": None,
+        "partners": [],
     }
     return {**found, **more}
 

@@ -54,6 +54,7 @@ def test_held_package_is_left_out_and_named() -> None:
         ({"backup_age_hours": 30.0}, {"backup_hours": 24}, "PS-E6007"),
         ({}, {"backup_hours": 24}, "PS-E6007"),
         ({"failed_units": ["cron.service"]}, {}, "PS-E6008"),
+        ({"partners": [{"kind": "database", "state": "从库", "problem": "复制中断"}]}, {}, "PS-E6009"),
     ],
 )
 def test_what_stands_in_the_way_is_a_blocker(more: dict[str, Any], settings: dict[str, Any], code: str) -> None:
