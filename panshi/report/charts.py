@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from markupsafe import Markup, escape
@@ -23,6 +24,20 @@ COLOURS: dict[str, str] = {
     Result.PENDING: "#6484ad",
 }
 _DARK_TEXT = {PLANNED, str(Status.NOT_APPLICABLE), str(Status.PARTIAL)}
+# Phases of a host in a patch run, each named by the event that ends it.
+PHASE_COLOURS = {
+    "drained": "#d29a2f",
+    "installed": "#2f5d8c",
+    "restarted": "#6484ad",
+    "rebooted": "#7d5a96",
+    "probed": "#3d8168",
+    "undrained": "#8c7b5d",
+    "returned": "#b5483f",
+    "failed": "#b5483f",
+}
+_PHASE_OTHER = "#a9b8ca"
+# Seconds between two ticks, the first that gives no more than eight; hours beyond the last.
+_TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 
 
 def stacked_bar(counts: Mapping[str, int], labels: Mapping[str, str], *, width: int = 1000, height: int = 30) -> Markup:
@@ -63,3 +78,44 @@ def rate_bar(value: Fraction | None, low: Fraction | None, high: Fraction | None
         f'<rect x="{float(low) * 100:.1f}" width="{float(high - low) * 100:.1f}" height="8" fill="#bfd0e2"/>'
         f'<rect width="{float(value) * 100:.1f}" y="2" height="4" fill="#2f5d8c"/></svg>'
     )
+
+
+def gantt(rows: Sequence[tuple[str, Sequence[tuple[str, datetime, datetime, str]]]]) -> Markup:
+    """Return who did what when, one line per name.
+
+    Args:
+        rows: name of a host and its bars: key of ``PHASE_COLOURS``, begin, end (UTC), and what it is in words. There is
+            at least one bar.
+    """
+    left, width, line, foot = 150, 850, 24, 26
+    begin = min(bar[1] for _, bars in rows for bar in bars)
+    span = max((max(bar[2] for _, bars in rows for bar in bars) - begin).total_seconds(), 1.0)
+    step = next((one for one in _TICKS if span <= 8 * one), 3600 * -(-int(span) // (8 * 3600)))
+    bottom = line * len(rows)
+
+    def place(moment: datetime) -> float:
+        return left + (moment - begin).total_seconds() / span * width
+
+    parts = [
+        f'<line x1="{x:.1f}" y1="0" x2="{x:.1f}" y2="{bottom}" stroke="#d8dee5"/>'
+        f'<text x="{min(x, left + width - 28):.1f}" y="{bottom + 17}" fill="#5a6876" text-anchor="middle">'
+        f"{begin + timedelta(hours=8, seconds=second):%H:%M:%S}</text>"
+        for second in range(0, int(span) + 1, step)
+        for x in (left + second / span * width,)
+    ]
+    for number, (name, bars) in enumerate(rows):
+        top = line * number
+        parts.append(f'<text x="0" y="{top + 16}" fill="#1f2933">{escape(_short(name))}</text>')
+        for key, since, until, words in bars:
+            start, long = place(since), max(place(until) - place(since), 1.0)
+            parts.append(
+                f'<rect x="{start:.1f}" y="{top + 4}" width="{long:.1f}" height="{line - 8}" '
+                f'fill="{PHASE_COLOURS.get(key, _PHASE_OTHER)}"><title>{escape(name)}　{escape(words)}</title></rect>'
+            )
+    told = "；".join(f"{name}：{'，'.join(bar[3] for bar in bars)}" for name, bars in rows)
+    size = f'viewBox="0 0 {left + width} {bottom + foot}"'
+    return Markup(f'<svg class="gantt" {size} role="img" aria-label="{escape(told)}">{"".join(parts)}</svg>')
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 20 else f"{name[:19]}…"

@@ -1,4 +1,4 @@
-"""``panshi report``: verify a run and write its report; ``harden`` and ``tables`` are reports of other kinds."""
+"""``panshi report``: verify a run and write its report; ``harden``, ``patch`` and ``tables`` are other kinds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from panshi.report.write import (
     audit_after,
     audit_before,
     find_harden,
+    find_patch,
     find_run,
     refuse,
     write_harden,
+    write_patch,
     write_reports,
     write_tables,
 )
@@ -85,6 +87,20 @@ def harden(
     old = find_run(records, before, estate, "audit")[0] if before else audit_before(root, job)
     new = find_run(records, after, estate, "audit")[0] if after else audit_after(root, job)
     for file in write_harden(path, old, new, formats=_words(formats), out=out, year=high_risk):
+        typer.echo(str(file))
+
+
+@app.command()
+def patch(
+    run: Annotated[str, typer.Option(help="补丁实施的运行；不写则取最近一次，中断的也算")] = "",
+    estate: _Estate = "",
+    formats: _Formats = _ALL,
+    out: _Out = None,
+    records: _Records = Path("records"),
+) -> None:
+    """补丁实施报告：按同一份签字计划的全部运行，每台主机更新了什么、中断多久、什么没有完成。"""
+    path = _say(*find_patch(records, run, estate))
+    for file in write_patch(path, formats=_words(formats), out=out):
         typer.echo(str(file))
 
 

@@ -20,6 +20,23 @@ def beijing(time: str) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}（北京时间）"
 
 
+def clock(moment: datetime | str) -> str:
+    """Return a UTC time in the reader's zone, short, for tables that say which zone that is."""
+    known = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return f"{known + timedelta(hours=8):%m-%d %H:%M:%S}"
+
+
+def lasting(seconds: float | None) -> str:
+    """Return a duration as ``3 分 12 秒``; what was not measured is ``—``, never a zero."""
+    if seconds is None:
+        return "—"
+    if seconds < 60:
+        return f"{seconds:.3g} 秒"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours} 时 " if hours else "") + f"{minutes} 分 {rest} 秒"
+
+
 def how(text: str | Mapping[str, str] | None) -> str:
     """Return a check's ``read`` or ``fix``, which may differ per distribution family, as one text."""
     if isinstance(text, Mapping):

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from panshi.errors import PanshiError
 from panshi.judges.accepted import load_answers
 from panshi.judges.compare import Comparison
 from panshi.judges.figures import around, only_hosts
-from panshi.record import Problem, Run, list_runs, previous_run, read_run, verify_run
-from panshi.report import docx, harden, harden_docx, harden_html, harden_xlsx, html, tables, xlsx
+from panshi.record import Problem, Run, is_running, list_runs, previous_run, read_run, verify_run
+from panshi.report import (
+    docx,
+    harden,
+    harden_docx,
+    harden_html,
+    harden_xlsx,
+    html,
+    patch,
+    patch_docx,
+    patch_html,
+    patch_xlsx,
+    tables,
+    xlsx,
+)
 from panshi.report.model import Report, build
 
 FORMATS = ("html", "xlsx", "docx")
 YEARS = ("2025", "2020")
+_PATCH = "patch_apply"
 
 
 def write_reports(
@@ -89,6 +103,25 @@ def write_harden(
     return [_save(file_of(path, kind, out), _RENDER_HARDEN[kind](report)) for kind in formats]
 
 
+def write_patch(path: Path, *, formats: Sequence[str] = FORMATS, out: Path | None = None) -> list[Path]:
+    """Write the reports of a patch plan: of all runs of the estate that carried out the plan of one of them.
+
+    Args:
+        path: folder of one of these runs; one that was killed will do.
+        formats, out: as in :func:`write_reports`.
+
+    Returns:
+        The files, in the order of ``formats``.
+
+    Raises:
+        PanshiError: PS-E4003 the record of one of these runs was changed; PS-E4007 the run is still being written;
+            PS-E4008, PS-E4009 as :func:`write_reports`; PS-E6401 the run holds no signed plan.
+    """
+    _known(formats, FORMATS, "格式")
+    report = _patching(path)
+    return [_save(file_of(path, kind, out), _RENDER_PATCH[kind](report)) for kind in formats]
+
+
 def write_tables(path: Path, *, out: Path | None = None) -> Path:
     """Write the tables that an assessor asks for, from the facts of an audit.
 
@@ -113,6 +146,26 @@ def find_harden(records: Path, name: str, estate: str) -> tuple[Path, list[Path]
         return last, passed
     older = (path for path in reversed(list_runs(last.parents[2], last.parents[1].name, "harden")) if path <= last)
     return next((path for path in older if not verify_run(path) and read_run(path).changes), last), passed
+
+
+def find_patch(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]:
+    """Return the patch run that the operator means, and newer ones that were passed over because they still go on.
+
+    A killed run counts: it is when it was killed that its report is needed.
+
+    Raises:
+        PanshiError: PS-E4004 when there is none, or it is of another estate.
+    """
+    if name:
+        path, passed = find_run(records, name, estate, _PATCH)
+        if estate and (owner := read_run(path).begin.estate) != estate:
+            raise PanshiError("PS-E4004", f"运行 {path.name} 属于环境 {owner}，不是 {estate}", "核对 --run 与 --estate")
+        return path, passed
+    known = list_runs(records, _estate(records, estate, _PATCH), _PATCH)
+    running = [path for path in known if is_running(path)]
+    if ended := [path for path in known if path not in running]:
+        return ended[-1], [path for path in running if path > ended[-1]]
+    raise PanshiError("PS-E4004", f"{records} 中没有环境 {estate} 的 {_PATCH} 运行", "先执行 playbooks/patch_apply.yml")
 
 
 def audit_before(records: Path, run: Run) -> Path:
@@ -156,6 +209,45 @@ def _fitting(paths: Iterable[Path], run: Run, *, before: bool) -> Path:
         f"加固运行 {run.begin.run} {'之前' if before else '之后'}没有含其全部主机与检查项的完整审计",
         "执行 panshi audit 后重试，或用 --before、--after 指定运行",
     )
+
+
+def _patching(path: Path) -> patch.Patching:
+    """Read a run, those that carried out the same plan, and those that changed packages of the estate before them."""
+    refuse(path, [one for one in verify_run(path) if not one.incomplete or is_running(path)])
+    run = read_run(path)
+    if run.signed is None:
+        raise PanshiError(
+            "PS-E6401", f"运行 {path.resolve().name} 的记录中没有签过字的补丁计划", "用 --run 指定 patch_apply 的运行"
+        )
+    place = path.resolve()
+    same, others, damaged = {place.name: run}, [], []
+    for other in _changing(place.parents[1]):
+        if other == place or is_running(other):
+            continue
+        problems = [one for one in verify_run(other) if not one.incomplete]
+        try:
+            found = read_run(other)
+        except PanshiError:
+            damaged.append(other.name)
+            continue
+        if found.signed is not None and found.signed.sha256 == run.signed.sha256:
+            refuse(other, problems)
+            same[other.name] = found
+        elif problems:
+            damaged.append(other.name)
+        else:
+            others.append(found)
+    runs = tuple(same[name] for name in sorted(same))
+    first = runs[0].begin.run
+    earlier = sorted((one for one in others if one.begin.run < first), key=lambda one: one.begin.run)
+    return patch.Patching(runs, tuple(earlier), tuple(name for name in sorted(damaged) if name < first))
+
+
+def _changing(estate: Path) -> Iterator[Path]:
+    """Yield the runs of an estate that may have changed a package: neither audits nor rehearsals."""
+    for job in sorted(one.name for one in estate.iterdir() if one.is_dir()):
+        if job != "audit" and not job.endswith("-check"):
+            yield from list_runs(estate.parent, estate.name, job)
 
 
 def _belong(run: Run, before: Run, after: Run) -> None:
@@ -208,16 +300,21 @@ def find_run(records: Path, name: str, estate: str, job: str) -> tuple[Path, lis
                 "PS-E4004", f"{records} 中没有运行 {name}", "写运行文件夹的路径，或用 --estate 环境名 --last"
             )
         return found[0], []
+    known = _estate(records, estate, job)
+    passed: list[Path] = []
+    for path in reversed(list_runs(records, known, job)):
+        if all(not problem.incomplete for problem in verify_run(path)):
+            return path, passed
+        passed.append(path)
+    raise PanshiError("PS-E4004", f"{records} 中没有环境 {known} 的完整 {job} 运行", "先执行 panshi audit")
+
+
+def _estate(records: Path, estate: str, job: str) -> str:
     estates = [estate] if estate else sorted(path.parent.name for path in records.glob(f"*/{job}"))
     if len(estates) != 1:
         known = f"{records} 中有环境：{'、'.join(estates)}" if estates else f"{records} 中没有 {job} 的运行记录"
         raise PanshiError("PS-E4004", known, "用 --estate 指定环境，或先执行 panshi audit")
-    passed: list[Path] = []
-    for path in reversed(list_runs(records, estates[0], job)):
-        if all(not problem.incomplete for problem in verify_run(path)):
-            return path, passed
-        passed.append(path)
-    raise PanshiError("PS-E4004", f"{records} 中没有环境 {estates[0]} 的完整 {job} 运行", "先执行 panshi audit")
+    return estates[0]
 
 
 def _known(values: Sequence[str], allowed: Sequence[str], what: str) -> None:
@@ -254,4 +351,9 @@ _RENDER_HARDEN: dict[str, Callable[[harden.Hardening], bytes]] = {
     "html": lambda report: harden_html.render(report).encode(),
     "xlsx": harden_xlsx.render,
     "docx": harden_docx.render,
+}
+_RENDER_PATCH: dict[str, Callable[[patch.Patching], bytes]] = {
+    "html": lambda report: patch_html.render(report).encode(),
+    "xlsx": patch_xlsx.render,
+    "docx": patch_docx.render,
 }
