@@ -60,12 +60,12 @@ class Fate(StrEnum):
 
 FATE_ZH = {
     Fate.UPDATED: "已更新",
-    Fate.ALREADY: "实施时已是计划版本",
+    Fate.ALREADY: "已是计划版本",
     Fate.RETURNED: "已退回",
     Fate.UNTOUCHED: "未更新",
-    Fate.OTHER: "不是计划的版本",
-    Fate.UNKNOWN: "不明：没有留下记录",
-    Fate.ALONG: "不在计划内，随其他软件包改变",
+    Fate.OTHER: "版本不符",
+    Fate.UNKNOWN: "不明",
+    Fate.ALONG: "随带改变",
 }
 # Colours of what became of hosts and packages are those of verdicts of the same worth.
 STATE_KEY = {
