@@ -68,7 +68,7 @@ def _cover(book: Workbook, plan: Plan) -> None:
         ("制订", f"{document['made']}（运行 {document['run']}）"),
         ("摘要（签字时写明）", digest(document)),
         ("窗口", f"{window.get('from') or '不限'} 至 {window.get('until') or '不限'}"),
-        ("测试副本", _copy(copy)),
+        ("测试副本", copy_text(copy)),
         ("主机", len(plan.hosts)),
         ("软件包", f"{len(packages)} 个，其中安全更新 {sum(bool(one['security']) for one in packages)} 个"),
         ("重启", "、".join(name for name, host in plan.hosts.items() if host["reboot"]) or "无"),
@@ -80,7 +80,8 @@ def _cover(book: Workbook, plan: Plan) -> None:
     table.close()
 
 
-def _copy(copy: object) -> str:
+def copy_text(copy: object) -> str:
+    """Return what the plan says of the test copy."""
     if not isinstance(copy, dict) or not copy.get("host"):
         return "没有填写"
     return f"{copy['host']}，{copy.get('patched_on') or '日期未填'} 打补丁，运行满 {copy.get('days')} 天后才可实施"

@@ -75,6 +75,7 @@ def make_plan(
         "waves": [{"name": name, "hosts": names} for name, names in order_waves(busy, settings)],
         "hosts": busy,
         "unchanged": sorted(set(hosts) - set(busy)),
+        "exceptions": [],
     }
 
 
@@ -191,6 +192,11 @@ def load_plan(path: Path) -> Plan:
         raise PanshiError("PS-E6101", f"读不了计划 {path}：{error}", "用 -e plan=<文件> 指明计划文件") from error
     except yaml.YAMLError as error:
         raise PanshiError("PS-E6102", f"{path} 不是 YAML：{_one_line(error)}", "改正之后重新生成方案") from error
+    try:
+        # YAML makes a date of what looks like one; the digest is of its text, and so is the record.
+        document = json.loads(json.dumps(document, default=str))
+    except (TypeError, ValueError) as error:
+        raise PanshiError("PS-E6102", f"{path} 有写不成 JSON 的内容：{error}", "改正之后重新生成方案") from error
     if wrong := _wrong(document):
         raise PanshiError("PS-E6102", f"{path}：{wrong}", "改正之后重新生成方案；格式见 docs/runbook-patch.md")
     return Plan(path, document)
@@ -215,11 +221,20 @@ def _wrong(document: Any) -> str:
         packages = host.get("packages") if isinstance(host, Mapping) else None
         if not isinstance(packages, list) or not all(_is_package(one) for one in packages):
             return f"主机 {name} 的 packages 应为 {{name, arch, from, to}} 的列表"
+    exceptions = document.get("exceptions") or []
+    if not isinstance(exceptions, list) or not all(_is_exception(one) for one in exceptions):
+        return "exceptions 应为 {host, package, reason, owner, due} 的列表，host、reason 必填"
     return _paired(waves, hosts)
 
 
 def _is_package(one: Any) -> bool:
     return isinstance(one, Mapping) and all(isinstance(one.get(key), str) for key in ("name", "arch", "from", "to"))
+
+
+def _is_exception(one: Any) -> bool:
+    if not isinstance(one, Mapping) or not set(one) <= {"host", "package", "reason", "owner", "due"}:
+        return False
+    return all(isinstance(one.get(key), str) and one[key] for key in ("host", "reason"))
 
 
 def _paired(waves: Sequence[Mapping[str, Any]], hosts: Mapping[str, Mapping[str, Any]]) -> str:

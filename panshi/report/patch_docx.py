@@ -8,7 +8,7 @@ from docx.document import Document
 
 from panshi.report import page
 from panshi.report.patch import FATE_ZH, NO_ADVISORY, PHASE_ZH, STATE_ZH, Patching, started, stretch
-from panshi.report.text import clock, lasting, names, printable
+from panshi.report.text import clock, lasting, names
 
 
 def render(report: Patching) -> bytes:
@@ -93,23 +93,18 @@ def _times(document: Document, report: Patching) -> None:
 
 
 def _versions(document: Document, report: Patching) -> None:
-    document.add_heading("二、逐台版本", 1)
-    for host in report.hosts:
-        document.add_heading(printable(f"{host.name}（{host.wave}）：{STATE_ZH[host.state]}"), 2)
-        if host.why:
-            page.text(document, host.why)
-        rows = [
-            [
-                item.name,
-                item.before,
-                item.after or "不明",
-                FATE_ZH[item.fate],
-                ("\n".join(item.notices) or NO_ADVISORY) if item.planned else "—",
-            ]
-            for item in host.items
-        ]
-        if rows:
-            page.table(document, ["软件包", "改前", "改后", "结果", "公告"], rows, [3.6, 3.8, 3.8, 2.2, 3.2])
+    document.add_heading("二、版本", 1)
+    hosts: dict[tuple[str, ...], list[str]] = {}
+    for item in report.items:
+        notices = ("\n".join(item.notices) or NO_ADVISORY) if item.planned else "—"
+        key = (item.name, item.before, item.after or "不明", FATE_ZH[item.fate], notices)
+        hosts.setdefault(key, []).append(item.host)
+    rows = [[*key, names(found, 6)] for key, found in sorted(hosts.items())]
+    if rows:
+        head = ["软件包", "改前", "改后", "结果", "公告", "主机"]
+        page.table(document, head, rows, [3, 3.2, 3.2, 1.7, 3, 2.5])
+    else:
+        page.text(document, "计划中没有软件包，只需要重启。")
 
 
 def _advisories(document: Document, report: Patching) -> None:

@@ -15,6 +15,7 @@ from panshi.harden.run import current_run
 from panshi.inventory import plain
 from panshi.patch import digest, load_plan, make_plan, save_plan
 from panshi.patch.document import lines_of, write_workbook
+from panshi.patch.document_docx import write_document
 from panshi.record import utc_now
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,14 +50,15 @@ class ActionModule(ActionBase):
         try:
             path = self._revise(arguments) if arguments["plan"] else self._make(arguments, variables)
             plan = load_plan(path)
-            workbook = write_workbook(plan)
+            workbook, document = write_workbook(plan), write_document(plan)
         except PanshiError as error:
             raise AnsibleActionFail(str(error)) from error
         for line in lines_of(plan):
             display.display(line)
         sha256 = digest(plan.document)
-        display.display(f"计划：{path}\n方案：{workbook}\n摘要（签字时写明）：{sha256}")
-        result.update(changed=False, plan=str(path), workbook=str(workbook), sha256=sha256)
+        display.display(f"计划：{path}\n方案：{workbook}\n方案：{document}\n摘要（签字时写明）：{sha256}")
+        files = {"plan": str(path), "workbook": str(workbook), "document": str(document)}
+        result.update(changed=False, sha256=sha256, **files)
         return result
 
     def _make(self, arguments: dict[str, Any], variables: dict[str, Any]) -> Path:

@@ -48,7 +48,8 @@ description:
 _KINDS = {row.kind: row for row in (PlanRow, ChangeRow, SkipRow, GuardRow, FindingRow, SignedRow, PatchRow, ServiceRow)}
 PAYLOAD = "panshi_record"
 ROOT = Path(__file__).resolve().parents[2]
-_REPORTED = "harden"
+# Jobs that are reported at their end, by the subcommand of ``panshi report``.
+_REPORTED = {"harden": "harden", "patch_apply": "patch"}
 
 
 class CallbackModule(CallbackBase):
@@ -107,7 +108,9 @@ class CallbackModule(CallbackBase):
         self._write(EndRow(counts=dict(self._counts), hosts=dict(states), seconds=seconds, exit=status))
         self._record.__exit__(None, None, None)
         self._display.display(f"记录：{_shown(self._record.path)}")
-        if self._job == _REPORTED and self._counts[ChangeRow.kind] and not status:
+        hardened = self._counts[ChangeRow.kind] and not status
+        # A patch run is reported whatever became of it: most of all when it failed.
+        if self._job in _REPORTED and (hardened or self._counts[SignedRow.kind]):
             self._report(self._record.path)
 
     def _keep(self, result: Any) -> None:
@@ -147,8 +150,8 @@ class CallbackModule(CallbackBase):
         )
 
     def _report(self, path: Path) -> None:
-        """Write the report of a hardening run: before and after side by side."""
-        command = [sys.executable, "-m", "panshi", "report", "harden", "--run", str(path)]
+        """Write the report of the run."""
+        command = [sys.executable, "-m", "panshi", "report", _REPORTED[self._job], "--run", str(path)]
         search = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
         environment = {**os.environ, "PYTHONPATH": search, "PYTHONUTF8": "1"}
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=environment, text=True)
