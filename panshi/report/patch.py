@@ -163,7 +163,12 @@ class Attempt:
             return State(decisive)
         if row in ("unreachable", "failed"):
             return State(row)
-        return State.INTERRUPTED if events else State.UNTOUCHED
+        return State.INTERRUPTED if self.begun else State.UNTOUCHED
+
+    @property
+    def begun(self) -> bool:
+        """Whether it took the host on. One that finds nothing to do merely sends it work again, to be sure."""
+        return any(one.event in ("begun", "resumed") for one in self.events)
 
     @property
     def why(self) -> str:
@@ -227,7 +232,7 @@ class Story:
     @property
     def reached(self) -> tuple[Attempt, ...]:
         """Runs that began with it; if none did, those that say why they could not."""
-        begun = tuple(one for one in self.attempts if one.events)
+        begun = tuple(one for one in self.attempts if one.begun)
         return begun or tuple(one for one in self.attempts if one.state is not State.UNTOUCHED)
 
     @property
@@ -641,7 +646,7 @@ def _fate(
         return after, Fate.RETURNED if after == before else Fate.OTHER
     if skipped:
         return NOT_INSTALLED, Fate.UNTOUCHED
-    begun = [one for one in attempts if one.events]
+    begun = [one for one in attempts if one.begun]
     events = {event.event for one in begun for event in one.events}
     if events & {"done", "resumed"}:
         return to, Fate.ALREADY
