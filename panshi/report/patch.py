@@ -527,15 +527,11 @@ class Patching:
             said = "；".join(filter(None, (why, str(known.get("reason") or ""))))
             key = (host, said, str(known.get("owner") or ""), str(known.get("due") or ""))
             groups.setdefault(key, []).append(package)
-        for one in declared:
-            if one not in used:
-                key = (
-                    str(one["host"]),
-                    str(one.get("reason") or ""),
-                    str(one.get("owner") or ""),
-                    str(one.get("due") or ""),
-                )
-                groups.setdefault(key, []).append(str(one.get("package") or ""))
+        patched = {(item.host, item.name) for item in self.planned if item.patched}
+        for one in (one for one in declared if one not in used):
+            host, package, owner, due = (str(one.get(name) or "") for name in ("host", "package", "owner", "due"))
+            said = str(one.get("reason") or "") + ("；没有从计划中删去，已更新" if (host, package) in patched else "")
+            groups.setdefault((host, said, owner, due), []).append(package)
         return tuple(
             Exempt(host, tuple(filter(None, packages)), why, owner, due)
             for (host, why, owner, due), packages in groups.items()

@@ -254,6 +254,7 @@ def test_exceptions_are_held_unasked_unpatched_and_declared_with_owner_and_date(
         unreachable=["old1"],
         exceptions=[
             {"host": "web2", "package": "mail", "owner": "李四", "due": "2026-12-31", "reason": "等应用适配"},
+            {"host": "web3", "package": "nginx", "owner": "", "due": "", "reason": "缓"},
             {"host": "old1", "package": "", "owner": "王五", "due": "2027-01-15", "reason": "待报废"},
         ],
     )
@@ -263,6 +264,7 @@ def test_exceptions_are_held_unasked_unpatched_and_declared_with_owner_and_date(
         ("web1", ("mysql-server",), "锁定的软件包，不更新", "", ""),
         ("old1", (), "制订计划时没有应答，不在计划内；待报废", "王五", "2027-01-15"),
         ("web2", ("mail",), "等应用适配", "李四", "2026-12-31"),
+        ("web3", ("nginx",), "缓；没有从计划中删去，已更新", "", ""),
     ]
     assert book(tmp_path)["例外"][1] == [
         "old1",
