@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 from panshi.patch.plan import digest
@@ -394,16 +395,7 @@ class Patching:
         return tuple(map(str, self.document.get("unreachable") or ()))
 
     def _story(self, name: str, wave: str, planned: Mapping[str, Any]) -> Story:
-        attempts = tuple(
-            Attempt(
-                run.begin.run,
-                tuple(one for one in run.patches if one.host == name),
-                next((one for one in run.hosts if one.host == name), None),
-                tuple(one for one in run.changes if one.host == name and one.resource.startswith(_PACKAGE)),
-                tuple(one for one in run.skips if one.host == name and one.resource.startswith(_PACKAGE)),
-            )
-            for run in self.runs
-        )
+        attempts = tuple(_attempt(run, name) for run in self.runs)
         return Story(name, wave, planned, attempts, tuple(_items(name, planned, attempts)))
 
     @cached_property
@@ -552,27 +544,34 @@ class Patching:
             yield name, "", "制订计划时没有应答，不在计划内"
 
     @cached_property
-    def drift(self) -> tuple[Drift, ...]:
-        """Packages of the plan that somebody changed outside of Panshi since an earlier run."""
-        known: dict[tuple[str, str], tuple[str, Run]] = {}
+    def _before(self) -> tuple[tuple[Item, str, Run], ...]:
+        """Packages of the plan with the version that the last earlier run left, and that run, where it is known."""
+        known: dict[tuple[str, str], tuple[int, str, Run]] = {}
+        order = count()
         for run in self.earlier:
-            for change in run.changes:
-                if change.resource.startswith(_PACKAGE):
-                    known[change.host, change.resource.removeprefix(_PACKAGE)] = (change.after, run)
+            for host, name, version in _left_by(run):
+                known[host, name] = (next(order), version, run)
         found = []
         for item in self.planned:
-            left = next((known[item.host, name] for name in _names(item) if (item.host, name) in known), None)
-            if left is not None and item.before not in (left[0], *left[0].split(",")):
-                found.append(Drift(item.host, item.name, left[0], item.before, left[1].begin.run, left[1].begin_time))
+            left = [known[item.host, name] for name in _names(item) if (item.host, name) in known]
+            _, version, run = max(left, key=lambda one: one[0]) if left else (0, "", self.last)
+            if version:
+                found.append((item, version, run))
         return tuple(found)
 
-    @cached_property
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """Packages of the plan that somebody changed outside of Panshi since an earlier run."""
+        return tuple(
+            Drift(item.host, item.name, left, item.before, run.begin.run, run.begin_time)
+            for item, left, run in self._before
+            if item.before not in (left, *left.split(","))
+        )
+
+    @property
     def compared(self) -> int:
         """Packages × hosts of the plan of which an earlier run is known to have left a version."""
-        known = {
-            (change.host, change.resource.removeprefix(_PACKAGE)) for run in self.earlier for change in run.changes
-        }
-        return sum(any((item.host, name) in known for name in _names(item)) for item in self.planned)
+        return len(self._before)
 
     @property
     def alarms(self) -> tuple[GuardRow, ...]:
@@ -605,6 +604,32 @@ def stretch(run: Run) -> str:
     end = ended(run)
     until = f"至 {clock(end)}" if end else f"起，中断，最后一条 {clock(last_seen(run))}"
     return f"{clock(started(run))} {until}"
+
+
+def _attempt(run: Run, host: str) -> Attempt:
+    return Attempt(
+        run.begin.run,
+        tuple(one for one in run.patches if one.host == host),
+        next((one for one in run.hosts if one.host == host), None),
+        tuple(one for one in run.changes if one.host == host and one.resource.startswith(_PACKAGE)),
+        tuple(one for one in run.skips if one.host == host and one.resource.startswith(_PACKAGE)),
+    )
+
+
+def _left_by(run: Run) -> Iterator[tuple[str, str, str]]:
+    """Yield host, package and the version that a run of any job left; an empty one where that is not known.
+
+    A run that resumed a killed one found the planned versions, though no row tells of their change.
+    """
+    if run.signed is None:
+        for change in run.changes:
+            if change.resource.startswith(_PACKAGE):
+                yield change.host, change.resource.removeprefix(_PACKAGE), change.after
+        return
+    for host, planned in run.signed.document["hosts"].items():
+        for item in _items(host, planned, (_attempt(run, host),)):
+            if item.fate is not Fate.UNTOUCHED:
+                yield host, item.name, item.after
 
 
 def _items(host: str, planned: Mapping[str, Any], attempts: Sequence[Attempt]) -> Iterator[Item]:

@@ -305,6 +305,27 @@ def test_what_a_rollback_has_taken_back_since_is_no_drift(tmp_path: Path) -> Non
     assert "没有漂移" in page(tmp_path)
 
 
+@pytest.mark.parametrize(("resumed", "words"), [(True, "可比较的 1 个 × 主机，没有漂移"), (False, "无从比较")])
+def test_what_a_killed_run_installed_and_did_not_record_is_no_drift(tmp_path: Path, resumed: bool, words: str) -> None:
+    last_quarter(tmp_path, "0.9")
+    document = plan(run="20260901T090000Z-000000")
+    packages = [package("openssl", arch="all", **{"from": "0.9", "to": "1.0"})]
+    document["hosts"]["web1"] = {**document["hosts"]["web1"], "packages": packages}
+    write(tmp_path, events("web1", "begun", "drained"), hour=-1501, end=False, document=document)
+    if resumed:
+        write(tmp_path, events("web1", "resumed", "done"), hour=-1500, document=document)
+    good(tmp_path)
+    assert words in page(tmp_path)
+
+
+def test_name_with_an_architecture_is_compared_by_time_and_not_by_spelling(tmp_path: Path) -> None:
+    for hour, name, after in ((-2000, "package:nginx", "0.8"), (-1000, "package:nginx:amd64", "0.9")):
+        row = ChangeRow(host="web1", role="patch_host", resource=name, before="0.1", after=after)
+        write(tmp_path, [row], hour=hour, document=plan(run=f"2026{hour}"))
+    good(tmp_path)
+    assert drifted(tmp_path) == [("web1", "nginx", "0.9", "1.0")]
+
+
 def test_rehearsal_and_later_runs_are_nothing_to_compare_with(tmp_path: Path) -> None:
     last_quarter(tmp_path, "2.0", job="patch_apply-check")
     path = good(tmp_path)
