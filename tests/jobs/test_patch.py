@@ -191,11 +191,13 @@ def test_real_run_whose_controller_is_killed_goes_on_where_it_stopped(fleet: Fle
 def test_real_host_that_was_installed_and_not_proven_is_proven_by_the_next_start_or_taken_back(fleet: Fleet) -> None:
     fleet.source.publish("1.4", broken=True)
     path, sha256 = fleet.plan()
-    records = fleet.operator.records / "lab" / "patch_apply"
-    known = set(records.iterdir())
+    written = "*/patch_apply/*/run.jsonl"
+    known = set(fleet.operator.records.glob(written))
 
     def installed() -> bool:
-        return any('"event":"installed"' in (run / "run.jsonl").read_text() for run in set(records.iterdir()) - known)
+        return any(
+            '"event":"installed"' in run.read_text() for run in set(fleet.operator.records.glob(written)) - known
+        )
 
     killed_when(fleet, path, sha256, installed)
     assert fleet.versions() == {**all_at("1.3"), "web1": "1.4"}
