@@ -87,8 +87,10 @@ def _host(found: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
         for one in sorted(found["updates"], key=lambda one: (one["name"], one["arch"]))
         if one["name"] not in held and (not only or one["name"] in only)
     ]
-    kernel = any(one["kernel"] for one in packages)
-    reboot = found["reboot_needed"] or ("更新内核" if kernel and found["kernel"]["newest"] else "")
+    kernels = [f"{one['name']} {one['to']}" for one in packages if one["kernel"]]
+    reboot = found["reboot_needed"] or (
+        f"更新内核（{'、'.join(kernels)}）" if kernels and found["kernel"]["newest"] else ""
+    )
     minutes = _MINUTES_HOST + _MINUTES_PACKAGE * len(packages) + (_MINUTES_REBOOT if reboot else 0)
     blockers = [f"[{one['code']}] {one['text']}" for one in found["problems"]] + _blockers(found, settings)
     return {

@@ -667,7 +667,9 @@ def set_packages(wanted: Dict[str, Optional[str]], exact: Iterable[str] = ()) ->
         jobs += [["dpkg"] + wait + ["--remove"] + strip] if strip else []
         if back:
             named = [archive_of(n, str(v)) or "%s=%s" % (n, v) for n, v in sorted(back.items())]
-            jobs.append(APT + ["--allow-downgrades", "--allow-change-held-packages", "install"] + named)
+            install = APT + ["--allow-downgrades", "--allow-change-held-packages", "install"] + named
+            # What came along with a newer version may go only when nothing of that version needs it any more.
+            jobs.insert(0 if set(back) & set(exact) else len(jobs), install)
     else:
         gone = [name.rsplit(".", 1)[0] + "-" + version for name in purge for version in present[name].split(",")]
         jobs += [["rpm", "-e"] + gone] if gone else []

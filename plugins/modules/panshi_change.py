@@ -460,28 +460,26 @@ def step_packages_absent(run: Run, names: list[str]) -> None:
 
 
 def step_versions(run: Run, wanted: dict) -> None:
-    """Bring installed packages to versions, in one transaction; an undo brings the older ones back.
+    """Bring packages to versions, in one transaction; an undo brings the older ones back, and removes what was new.
 
-    Packages that are not installed stay so: what a plan names was installed when it was made.
+    A package that is not installed yet is one that the new version of another needs, as a kernel's with a new name.
     """
     present = {name: _version(run.packages(), name) for name in wanted}
-    absent = sorted(name for name, version in present.items() if version is None)
-    for name in absent:
-        run.skip("package:" + name, "没有安装，不因补丁而安装")
-    todo = {name: str(to) for name, to in wanted.items() if present[name] not in (None, str(to))}
+    todo = {name: str(to) for name, to in wanted.items() if present[name] != str(to)}
     if not todo:
         return
     if run.check:
         for name, version in todo.items():
-            run.said("package:" + name, str(present[name]), version)
+            run.said("package:" + name, present[name] or "未安装", version)
         return
     run.ready()
-    for name in ledger.keep_archives({name: str(present[name]) for name in todo}):
+    older = {name: version for name in todo if (version := present[name])}
+    for name in ledger.keep_archives(older):
         run.skip("package:" + name, f"软件源已没有 {present[name]}，这个软件包不能退回")
     changed = ledger.observe_packages(run.journal, lambda: _upgrade(todo), exact=True)
     # What is new now is what the next quarter may have to go back to.
     ledger.keep_archives(todo)
-    ledger.forget_archives({name: (str(present[name]), version) for name, version in todo.items()})
+    ledger.forget_archives({name: (older.get(name, ""), version) for name, version in todo.items()})
     run.forget()
     run.reload_needed = False
     for name, (before, after) in changed.items():

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Callable
 
 from ansible.module_utils import panshi_ledger as ledger
 from ansible.module_utils import panshi_replication
@@ -142,7 +143,9 @@ def _debian(refresh: bool, timeout: int) -> dict:
     audit = ledger.tool(["dpkg", "--audit"], timeout)[1].strip()
     if audit:
         problems.append(_problem("PS-E6004", f"dpkg 状态不完整：{_first_line(audit)}"))
-    status, out, err = ledger.tool(["apt-get", "-s", "-qq", "-o", "Debug::NoLocking=true", "dist-upgrade"], timeout)
+    # Without what is only recommended, as the change itself: what is planned is what will be there, no more.
+    simulate = ["apt-get", "-s", "-qq", "--no-install-recommends", "-o", "Debug::NoLocking=true", "dist-upgrade"]
+    status, out, err = ledger.tool(simulate, timeout)
     if status:
         problems.append(_problem("PS-E6004", f"apt 不能算出更新：{ledger.last_line(err, out)}"))
     held = ledger.tool(["apt-mark", "showhold"], timeout)[1].split()
@@ -344,10 +347,13 @@ def _age_hours(path: str) -> float | None:
         return None
 
 
+def _kernels() -> list[str]:
+    """Return the kernels that are installed here, the newest last, by their modules; none in a container."""
+    return sorted((path.split("/")[3] for path in glob.glob("/lib/modules/*/modules.dep")), key=_natural)
+
+
 def _newest_kernel() -> str:
-    """Return the newest kernel that is installed here, by its modules; empty in a container."""
-    found = [path.split("/")[3] for path in glob.glob("/lib/modules/*/modules.dep")]
-    return max(found, key=_natural, default="")
+    return (_kernels() or [""])[-1]
 
 
 def _natural(text: str) -> list:
@@ -358,9 +364,34 @@ def _reboot_needed(running: str) -> str:
     """Return why this host waits for a reboot, or nothing."""
     if os.path.exists("/run/reboot-required"):
         return "/run/reboot-required"
-    newest = _newest_kernel()
-    older = newest and os.path.exists("/boot") and newest != running
-    return f"正在运行内核 {running}，已安装 {newest}" if older else ""
+    return stale_kernel(running, _kernels(), os.uname().version, _package_version)
+
+
+def stale_kernel(running: str, installed: list[str], build: str, version_of: Callable[[str], str]) -> str:
+    """Return how the running kernel differs from what would be started now, or nothing.
+
+    Args:
+        running: release of the running kernel.
+        installed: releases of those that are installed, the newest last; none means that others look after it.
+        build: what the running kernel says of its build; Debian's names the version of its package.
+        version_of: installed version of a Debian package, empty if there is none.
+    """
+    if not installed:
+        return ""
+    # Two flavours of one version, as amd64 and cloud-amd64, are of the same age.
+    if running not in installed or _natural(installed[-1]) > _natural(running):
+        return f"正在运行内核 {running}，已安装 {installed[-1]}"
+    # A security fix of Debian often keeps the release, and with it the file names.
+    built = re.search(r"\bDebian (\S+)", build)
+    there = version_of("linux-image-" + running) if built else ""
+    if not built or there in ("", built.group(1)):
+        return ""
+    return f"正在运行内核 {running} 的 {built.group(1)}，已安装 {there}"
+
+
+def _package_version(name: str) -> str:
+    status, out, _ = ledger.tool(["dpkg-query", "-W", "-f", "${Version}", name], 60)
+    return "" if status else out
 
 
 def stale_units() -> dict[str, list[str]]:

@@ -422,3 +422,16 @@ def test_newest_upgrade_that_still_stands_is_found(scratch: Scratch, monkeypatch
     assert scratch.ledger.last_upgrade({"nginx": "1.2"}) == ""
     scratch.ledger.mark_undone("20261102T000000Z-000002", "20261103T000000Z-000003")
     assert scratch.ledger.last_upgrade({"openssl": "1.2"}) == ""
+
+
+@pytest.mark.parametrize(("exact", "order"), [(["meta", "part-2"], ["apt-get", "dpkg"]), ([], ["dpkg", "apt-get"])])
+def test_what_a_newer_version_brought_along_goes_after_it(
+    ledger: ModuleType, monkeypatch: pytest.MonkeyPatch, exact: list[str], order: list[str]
+) -> None:
+    called: list[list[str]] = []
+    present = {"part-2": "2", **({"meta": "2"} if exact else {})}
+    monkeypatch.setattr(ledger, "uses_dpkg", lambda: True)
+    monkeypatch.setattr(ledger, "installed", lambda: present)
+    monkeypatch.setattr(ledger, "tool", lambda argv, **_: called.append(argv) or (0, "", ""))
+    assert ledger.set_packages({"meta": "1", "part-2": None}, exact) == []
+    assert [argv[0] for argv in called] == order

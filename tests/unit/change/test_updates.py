@@ -59,3 +59,42 @@ def test_dnf_query_is_read(updates: ModuleType) -> None:
 def test_trouble_with_a_source_has_its_code(updates: ModuleType, line: str, code: str) -> None:
     found = next((code for code, pattern in updates._SOURCE_PROBLEMS if re.search(pattern, line)), "")
     assert found == code
+
+
+OLD, NEW = "6.1.0-50-cloud-amd64", "6.1.0-56-cloud-amd64"
+BUILD = "#1 SMP PREEMPT_DYNAMIC Debian 6.1.176-1 (2026-07-02)"
+
+
+@pytest.mark.parametrize(
+    ("running", "installed", "there", "told"),
+    [
+        (OLD, [OLD], "6.1.176-1", ""),
+        (OLD, [OLD, NEW], "6.1.176-1", f"正在运行内核 {OLD}，已安装 {NEW}"),
+        (NEW, [OLD, NEW], "6.1.176-1", ""),
+        # Both flavours of one version: either may run.
+        ("6.1.0-50-amd64", ["6.1.0-50-amd64", OLD], "6.1.176-1", ""),
+        (OLD, ["6.1.0-50-amd64", OLD], "6.1.176-1", ""),
+        # Rolled back while it runs: its modules have gone.
+        (NEW, [OLD], "", f"正在运行内核 {NEW}，已安装 {OLD}"),
+        # The same release, built anew.
+        (OLD, [OLD], "6.1.178-1", f"正在运行内核 {OLD} 的 6.1.176-1，已安装 6.1.178-1"),
+        # Not a package of Debian's own.
+        (OLD, [OLD], "", ""),
+        # A container.
+        (OLD, [], "6.1.178-1", ""),
+    ],
+)
+def test_kernel_that_runs_is_the_one_that_would_be_started(
+    updates: ModuleType, running: str, installed: list[str], there: str, told: str
+) -> None:
+    asked = {f"linux-image-{running}": there}
+    assert updates.stale_kernel(running, installed, BUILD, asked.get) == told
+
+
+def test_kernel_that_does_not_tell_its_package_is_not_asked_for_it(updates: ModuleType) -> None:
+    assert updates.stale_kernel("4.19.90-52", ["4.19.90-52"], "#1 SMP Mon Jul 6 2026", {}.__getitem__) == ""
+
+
+def test_kernels_are_ordered_by_their_numbers(updates: ModuleType) -> None:
+    names = ["4.19.90-52.9.ky10.x86_64", "4.19.90-52.22.ky10.x86_64", "4.19.90-7.1.ky10.x86_64"]
+    assert sorted(names, key=updates._natural) == [names[2], names[0], names[1]]

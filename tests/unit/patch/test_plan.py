@@ -72,7 +72,7 @@ def test_fresh_backup_is_no_blocker() -> None:
 def test_kernel_of_a_machine_asks_for_a_reboot_and_that_of_a_container_does_not() -> None:
     kernel = update("linux-image-amd64", kernel=True)
     machine = answer(kernel, kernel={"running": "6.1.0-1", "newest": "6.1.0-1", "update": True})
-    assert made({"vm": machine})["hosts"]["vm"]["reboot"] == "更新内核"
+    assert made({"vm": machine})["hosts"]["vm"]["reboot"] == "更新内核（linux-image-amd64 1.0-2）"
     assert made({"ct": answer(kernel)})["hosts"]["ct"]["reboot"] == ""
 
 
