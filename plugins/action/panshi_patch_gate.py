@@ -111,5 +111,6 @@ def _todo(plan: Plan, host: str, answer: Mapping[str, Any]) -> dict[str, Any]:
         "taken_back": answer["upgraded_by"] if resumed else current_run(),
         "reboot": bool(planned["reboot"]),
         "sha256": sha256,
+        "wave": next(number for number, wave in enumerate(plan.waves, 1) if host in wave),
         "never": list(NEVER_RESTARTED),
     }

@@ -91,7 +91,13 @@ class Copies:
 
 
 @contextmanager
-def lab_copies(folder: Path, lab: str, subnet: str, hosts: Mapping[str, str]) -> Iterator[Copies]:
+def lab_copies(
+    folder: Path,
+    lab: str,
+    subnet: str,
+    hosts: Mapping[str, str],
+    images: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Iterator[Copies]:
     """Start copies and remove them in the end.
 
     Args:
@@ -99,13 +105,15 @@ def lab_copies(folder: Path, lab: str, subnet: str, hosts: Mapping[str, str]) ->
         lab: name of the network and prefix of the containers, beginning with ``panshi-lab-``.
         subnet: a documentation range of its own, for at most 20 hosts.
         hosts: name of the lab's host that each copy, by name, is made from.
+        images: what is other than in the lab, by name of the lab's image; such an image is built for these copies.
     """
     folder.mkdir(parents=True)
     original = yaml.safe_load((LAB / "lab.yml").read_text(encoding="utf-8"))
     prefix, _, first = subnet.partition("/")[0].rpartition(".")
     addresses = {name: f"{prefix}.{int(first) + 10 + number}" for number, name in enumerate(hosts)}
     described = {name: {**original["hosts"][of], "address": addresses[name]} for name, of in hosts.items()}
-    document = {"name": lab, "subnet": subnet, "images": original["images"], "hosts": described}
+    built = {name: {**image, **(images or {}).get(name, {})} for name, image in original["images"].items()}
+    document = {"name": lab, "subnet": subnet, "images": built, "hosts": described}
     description = folder / "lab.yml"
     description.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
     machines = frozenset(name for name, of in hosts.items() if original["hosts"][of]["kind"] == "vm")
@@ -129,6 +137,6 @@ def _lend_disks(state: State) -> None:
 def _panshi_lab(copies: Copies, action: str) -> None:
     command = [sys.executable, "-m", "panshi.lab", action, "--file", str(copies.folder / "lab.yml")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PANSHI_LAB_DIR": str(copies.state.root)}
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=900)
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)

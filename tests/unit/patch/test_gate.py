@@ -47,7 +47,7 @@ def says(host: str = "1.0-1", finished: tuple[str, ...] = (), **more: Any) -> di
 
 def test_host_as_planned_has_its_versions_to_do(gate: ModuleType, plan: Plan) -> None:
     found = gate._todo(plan, "web1", says())
-    assert (found["todo"], found["resumed"]) == ({"openssl": "1.0-2"}, False)
+    assert (found["todo"], found["resumed"], found["wave"]) == ({"openssl": "1.0-2"}, False, 1)
 
 
 def test_host_whose_start_did_not_come_to_its_end_is_resumed_and_taken_back_whole(gate: ModuleType, plan: Plan) -> None:
