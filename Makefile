@@ -73,7 +73,7 @@ jobs: lab-up ## 单元、场景、基线与整个作业（真实实验室主机�
 accidents: lab-up ## 整体加固、撤销，以及在受保护的改动中途杀控制端、断网、断电、弄坏 sshd（约二十分钟，不在 make test 内）
 	$(PYTEST) tests/jobs -m long
 
-vm: lab-up ## 只有自己内核的机器才能证明的加固检验（软件仿真，约一刻钟，不在 make test 内）
+vm: lab-up ## 只有自己内核的机器才能证明的加固与内核更新检验（软件仿真，约一小时，不在 make test 内）
 	$(PYTEST) tests/jobs -m vm
 
 bench: lab-up ## 速度对比（耗时较长）

@@ -123,7 +123,7 @@ def _not_reversible(packages: Sequence[Mapping[str, Any]], found: Mapping[str, A
     gone = set(found.get("gone", ()))
     lines = [f"{one['name']}：软件源已没有 {one['from']}" for one in packages if f"{one['name']}={one['from']}" in gone]
     if any(one["kernel"] for one in packages):
-        lines.append("内核：旧内核保留在机上，回退是改引导项后再重启")
+        lines.append("内核：正在使用，退回之后再重启一次才换回旧内核；启动不了时在引导菜单中选旧内核")
     return lines
 
 

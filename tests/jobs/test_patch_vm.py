@@ -79,14 +79,20 @@ class Machines:
         rows = self.sh(host, SERVICES).splitlines()
         return {row.split()[0] for row in rows if not row.startswith(("user", "session"))}
 
+    def installed(self, host: str) -> dict[str, str]:
+        """Return the version of every package that is installed, by its name."""
+        rows = self.sh(host, "dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\\n'").splitlines()
+        return dict(row.split()[1:] for row in rows if row.startswith("installed "))
+
     def version(self, host: str) -> str:
         """Return which version of the service is installed."""
         return self.sh(host, f"dpkg-query -W -f '${{Version}}' {NAME}")
 
-    def wait(self, host: str) -> None:
-        """Wait until a machine can be reached."""
+    def wait(self, host: str, boot_id: str) -> None:
+        """Wait until a machine that has been started anew can be reached."""
         until = time.monotonic() + SILENT_SECONDS + REBOOT_SECONDS
-        while self.operator.copies.ssh(host, "true", seconds=60).returncode:
+        ask = "cat /proc/sys/kernel/random/boot_id"
+        while (done := self.operator.copies.ssh(host, ask, seconds=60)).returncode or done.stdout.strip() == boot_id:
             assert time.monotonic() < until, f"{host} cannot be reached"
             time.sleep(5)
 
@@ -186,9 +192,7 @@ def test_real_kernel_is_updated_with_one_reboot_and_services_are_back(machines: 
     assert (release, f"Debian {to} " in build) == (patched.kernel, True)
     assert machines.sh(GOOD, "systemctl list-units --failed --plain --no-legend --no-pager") == ""
     assert patched.services - machines.services(GOOD) == set()
-    installed = dict(
-        line.split() for line in machines.sh(GOOD, "dpkg-query -W -f '${Package} ${Version}\\n'").splitlines()
-    )
+    installed = machines.installed(GOOD)
     planned = {one["name"]: one["to"] for one in patched.plan.hosts[GOOD]["packages"]}
     assert {name: installed[name] for name in planned} == planned
 
@@ -208,19 +212,35 @@ def test_real_second_apply_changes_nothing_and_does_not_reboot(machines: Machine
     assert (run.changes, events(run, GOOD)) == ([], [])
 
 
+def test_real_rollback_brings_the_old_kernel_back_with_the_next_start(machines: Machines, patched: Patched) -> None:
+    done = machines.operator.play("rollback.yml", limit=[GOOD], run=patched.run.begin.run)
+    assert done.status == 0, done.out[-3000:]
+    before = {one["name"]: one["from"] for one in patched.plan.hosts[GOOD]["packages"] if one["from"]}
+    installed = machines.installed(GOOD)
+    assert {name: installed[name] for name in before} == before
+    assert f"linux-image-{patched.kernel}" not in installed
+    boot_id = machines.boot(GOOD)[0]
+    machines.sh(GOOD, "systemctl reboot", check=False)
+    machines.wait(GOOD, boot_id)
+    assert machines.boot(GOOD)[1:] == patched.before[1:]
+    assert machines.sh(GOOD, "systemctl list-units --failed --plain --no-legend --no-pager") == ""
+
+
 @dataclass(frozen=True)
 class Stopped:
     """The run that has lost a machine."""
 
     plan: Plan
+    boot_id: str
     done: Done
 
 
 @pytest.fixture(scope="module")
 def stopped(machines: Machines) -> Stopped:
     plan = machines.plan(LOST, NEXT, patch_only=[META, NAME])
+    boot_id = machines.boot(LOST)[0]
     machines.sh(LOST, SILENT)
-    return Stopped(plan, machines.apply(plan, patch_host_reboot_seconds=LOST_SECONDS, patch_audit=False))
+    return Stopped(plan, boot_id, machines.apply(plan, patch_host_reboot_seconds=LOST_SECONDS, patch_audit=False))
 
 
 def test_real_machine_that_does_not_come_back_is_reported_in_time_and_stops_the_waves(
@@ -238,7 +258,7 @@ def test_real_machine_that_does_not_come_back_is_reported_in_time_and_stops_the_
 
 
 def test_real_run_goes_on_when_the_machine_is_back(machines: Machines, stopped: Stopped) -> None:
-    machines.wait(LOST)
+    machines.wait(LOST, stopped.boot_id)
     before = machines.boot(LOST)
     done = machines.apply(stopped.plan, patch_audit=False)
     assert done.status == 0, done.out[-3000:]
