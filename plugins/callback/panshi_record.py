@@ -18,6 +18,7 @@ import panshi
 from panshi.errors import PanshiError
 from panshi.harden import estate
 from panshi.harden.run import begin_run
+from panshi.patch.client import ClientProcess, Service, line_of
 from panshi.record import (
     Begin,
     ChangeRow,
@@ -47,6 +48,7 @@ description:
 
 _KINDS = {row.kind: row for row in (PlanRow, ChangeRow, SkipRow, GuardRow, FindingRow, SignedRow, PatchRow, ServiceRow)}
 PAYLOAD = "panshi_record"
+SERVICES = "panshi_services"
 ROOT = Path(__file__).resolve().parents[2]
 # Jobs that are reported at their end, by the subcommand of ``panshi report``.
 _REPORTED = {"harden": "harden", "patch_apply": "patch"}
@@ -68,6 +70,7 @@ class CallbackModule(CallbackBase):
         self._changed: Counter[str] = Counter()
         self._messages: dict[str, str] = {}
         self._began = time.monotonic()
+        self._client: ClientProcess | None = None
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Give the run its id, and load the catalogue before the workers are forked."""
@@ -77,8 +80,10 @@ class CallbackModule(CallbackBase):
         estate.catalogue()
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        """Keep the rows of a task that went well."""
+        """Keep the rows of a task that went well; start the client that it asks for."""
         self._keep(result)
+        if services := result._result.get(SERVICES):
+            self._watch([Service(**one) for one in services])
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """Keep the rows of a task that failed, and why it did."""
@@ -103,6 +108,7 @@ class CallbackModule(CallbackBase):
             )
             states[state] += 1
             self._write(HostRow(host=host, state=state, message=self._messages.get(host, "")))
+        self._keep_services()
         status = 2 if states["failed"] or states["unreachable"] else 0
         seconds = round(time.monotonic() - self._began, 3)
         self._write(EndRow(counts=dict(self._counts), hosts=dict(states), seconds=seconds, exit=status))
@@ -124,6 +130,26 @@ class CallbackModule(CallbackBase):
             self._counts[row.kind] += 1
             if isinstance(row, ChangeRow):
                 self._changed[row.host] += 1
+        self._write(*rows)
+
+    def _watch(self, services: list[Service]) -> None:
+        try:
+            self._client = ClientProcess(services)
+        except PanshiError as error:
+            self._display.error(str(error))
+
+    def _keep_services(self) -> None:
+        """Ask the client what it has seen, show it and keep it."""
+        if self._client is None:
+            return
+        try:
+            rows = self._client.end()
+        except PanshiError as error:
+            self._display.error(str(error))
+            return
+        for row in rows:
+            self._counts[row.kind] += 1
+            self._display.display(line_of(row))
         self._write(*rows)
 
     def _open(self, payload: dict[str, Any]) -> None:
