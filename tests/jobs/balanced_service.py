@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
+import yaml
 from lab_copies import Copies
 
 from panshi.lab.description import load
@@ -77,7 +77,7 @@ systemctl restart nginx keepalived
 
 
 @dataclass(frozen=True)
-class Service:
+class Shop:
     """The running service.
 
     Args:
@@ -110,45 +110,60 @@ class Service:
         words = [(node, line.split()) for node, lines in answers.items() for line in lines]
         return {(node, one[0]): one[1] for node, one in words if len(one) == 2}
 
+    def on(self, nodes: Sequence[str], script: str) -> None:
+        """Run a script on several nodes at once."""
+        with ThreadPoolExecutor(len(nodes)) as pool:
+            list(pool.map(self.copies.sh, nodes, [script] * len(nodes)))
+
     def starts(self) -> dict[str, int]:
         """Return when each node's first process began, in ticks of this machine: another one after a reboot."""
         stats = {node: self.copies.sh(node, "cat /proc/1/stat").rpartition(")")[2].split() for node in NODES}
         return {node: int(words[19]) for node, words in stats.items()}
 
 
-def set_up(copies: Copies) -> Service:
+def set_up(copies: Copies) -> Shop:
     """Make the service from four fresh copies and wait until it answers."""
     network, _, last = copies.gateway.rpartition(".")
-    service = Service(copies, f"{network}.{int(last) + 25}")
+    shop = Shop(copies, f"{network}.{int(last) + 25}")
     at = copies.addresses
     scripts = dict.fromkeys(APPLICATIONS, _APPLICATION)
     for node, priority in zip(BALANCERS, (100, 90), strict=True):
-        scripts[node] = _BALANCER.format(**at, address=service.address, priority=priority)
+        scripts[node] = _BALANCER.format(**at, address=shop.address, priority=priority)
     with ThreadPoolExecutor(len(NODES)) as pool:
         list(pool.map(copies.sh, scripts, scripts.values()))
+    _write_host_variables(copies)
     until = time.monotonic() + 60
-    while _ask(service.address, 2) and time.monotonic() < until:
+    while error := _ask(shop.address, 2):
+        if time.monotonic() > until:
+            raise RuntimeError(f"{shop.url}: {error}")
         time.sleep(0.5)
-    return service
+    return shop
 
 
-def drain_variables(copies: Copies) -> dict[str, dict[str, object]]:
-    """Return for each node how it is taken out of service and put back, as an estate writes it in host_vars."""
-    variables: dict[str, dict[str, object]] = {}
-    for node in APPLICATIONS:
+def _write_host_variables(copies: Copies) -> None:
+    """Write how each node is probed, taken out of service and put back, as an estate has it in host_vars."""
+    folder = copies.folder / "host_vars"
+    folder.mkdir()
+    for node in NODES:
+        application = node in APPLICATIONS
+        probe = {"url": f"http://{copies.addresses[node]}:{8080 if application else 80}/", "contains": "shop ok"}
+        commands = (
+            {"drain": _upstream(copies, node, " down"), "undrain": _upstream(copies, node, "")}
+            if application
+            else {"drain": _keepalived("disable"), "undrain": _keepalived("enable")}
+        )
+        variables = {"patch_host_probes": [probe], **{f"patch_host_{name}": one for name, one in commands.items()}}
+        (folder / f"{node}.yml").write_text(yaml.safe_dump(variables, allow_unicode=True), encoding="utf-8")
 
-        def told(mark: str, node: str = node) -> list[dict[str, object]]:
-            line = f"server {copies.addresses[node]}:8080{mark};"
-            script = f"echo '{line}' >/etc/nginx/shop.d/{node} && nginx -t -q && systemctl try-reload-or-restart nginx"
-            return [{"host": balancer, "argv": ["sh", "-c", script]} for balancer in BALANCERS]
 
-        variables[node] = {"patch_host_drain": told(" down"), "patch_host_undrain": told("")}
-    for node in BALANCERS:
-        switch = {"patch_host_drain": "disable", "patch_host_undrain": "enable"}
-        variables[node] = {
-            name: [{"argv": ["systemctl", verb, "--now", "keepalived"]}] for name, verb in switch.items()
-        }
-    return variables
+def _upstream(copies: Copies, node: str, mark: str) -> list[dict[str, object]]:
+    line = f"server {copies.addresses[node]}:8080{mark};"
+    script = f"echo '{line}' >/etc/nginx/shop.d/{node} && nginx -t -q && systemctl try-reload-or-restart nginx"
+    return [{"host": balancer, "argv": ["sh", "-c", script]} for balancer in BALANCERS]
+
+
+def _keepalived(verb: str) -> list[dict[str, object]]:
+    return [{"argv": ["systemctl", verb, "--now", "keepalived"]}]
 
 
 @contextmanager
@@ -172,7 +187,7 @@ def mains(copies: Copies) -> Iterator[None]:
             pid, state = copies.podman("inspect", "--format", "{{.State.Pid}} {{.State.Status}}", name).split()
             if state == "running":
                 _ended(int(pid), over)
-            # Until then podman still clears away what the last start has left, and would clear away the next one's.
+            # In any other state podman still clears away what the last start has left, and would clear away the next.
             elif state == "exited":
                 copies.podman("init", name)
                 # Podman gives a container another network card each time; a machine keeps its own.
@@ -258,19 +273,3 @@ def _ask(address: str, timeout: float) -> str:
     finally:
         connection.close()
     return "" if answer.status == 200 and body == b"shop ok\n" else f"status {answer.status}"
-
-
-def pending(copies: Copies, nodes: Sequence[str]) -> None:
-    """Tell the nodes that they wait for a reboot, as an update of libc6 does."""
-    for node in nodes:
-        copies.sh(node, "touch /run/reboot-required")
-
-
-def host_variables(copies: Copies, variables: dict[str, dict[str, object]]) -> None:
-    """Write variables of single hosts into the copies' inventory."""
-    import yaml
-
-    folder = Path(copies.folder) / "host_vars"
-    folder.mkdir(exist_ok=True)
-    for host, own in variables.items():
-        (folder / f"{host}.yml").write_text(yaml.safe_dump(own, allow_unicode=True), encoding="utf-8")
