@@ -223,8 +223,15 @@ def summary(service: Service, samples: Sequence[Sample], ended: float) -> Servic
     )
 
 
+def unmeasured(service: Service) -> ServiceRow:
+    """Return the row of a service whose client has no result: no request."""
+    return summary(service, (), 0.0)
+
+
 def line_of(row: ServiceRow) -> str:
     """Return what an operator reads of a service at the end of a run."""
+    if not row.requests:
+        return f"服务 {row.service}：没有测得"
     seen = f"服务 {row.service}：请求 {row.requests} 次，普通客户端失败 {row.failed} 次"
     return f"{seen}（最长 {row.longest:g} 秒），会重试的客户端丢失 {row.lost} 次"
 

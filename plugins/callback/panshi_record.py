@@ -18,7 +18,7 @@ import panshi
 from panshi.errors import PanshiError
 from panshi.harden import estate
 from panshi.harden.run import begin_run
-from panshi.patch.client import ClientProcess, Service, line_of
+from panshi.patch.client import ClientProcess, Service, line_of, unmeasured
 from panshi.record import (
     Begin,
     ChangeRow,
@@ -70,6 +70,7 @@ class CallbackModule(CallbackBase):
         self._changed: Counter[str] = Counter()
         self._messages: dict[str, str] = {}
         self._began = time.monotonic()
+        self._services: list[Service] = []
         self._client: ClientProcess | None = None
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
@@ -133,20 +134,19 @@ class CallbackModule(CallbackBase):
         self._write(*rows)
 
     def _watch(self, services: list[Service]) -> None:
+        self._services = services
         try:
             self._client = ClientProcess(services)
         except PanshiError as error:
             self._display.error(str(error))
 
     def _keep_services(self) -> None:
-        """Ask the client what it has seen, show it and keep it."""
-        if self._client is None:
-            return
+        """Keep what the client has seen, or that it has no result, and show it."""
+        rows = [unmeasured(one) for one in self._services]
         try:
-            rows = self._client.end()
+            rows = self._client.end() if self._client else rows
         except PanshiError as error:
             self._display.error(str(error))
-            return
         for row in rows:
             self._counts[row.kind] += 1
             self._display.display(line_of(row))

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from panshi.errors import PanshiError
 from panshi.patch import client
 from panshi.patch.client import ClientProcess, Sample, Service, ask, line_of, services_of, summary, watch
+from panshi.record import ServiceRow, read_run, verify_run
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -244,6 +246,79 @@ def test_real_process_ends_when_its_parent_is_killed_though_a_fork_still_holds_t
             assert server.asked and not alive(pid) and alive(fork)
         finally:
             os.kill(fork, signal.SIGKILL)
+
+
+PLAY = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - panshi_patch_services:
+      run_once: true
+    - ansible.builtin.wait_for: {path: "{{ inventory_dir }}/over", timeout: 60}
+"""
+
+
+@pytest.fixture
+def play(tmp_path: Path, server: Server) -> Iterator[subprocess.Popen[str]]:
+    """A playbook that watches the server until the file ``over`` is in its folder."""
+    shop = {"name": "shop", "url": server.service().url, "interval": 0.5}
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "patch_services": [shop]}
+    hosts = dict.fromkeys(("web1", "web2"), local)
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
+    (tmp_path / "patch_apply.yml").write_text(PLAY, encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(tmp_path / "hosts.yml")]
+    command += [str(tmp_path / "patch_apply.yml"), "-e", f"panshi_records={tmp_path / 'records'}"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+def finish(play: subprocess.Popen[str], folder: Path) -> tuple[str, ServiceRow]:
+    (folder / "over").touch()
+    out, _ = play.communicate(timeout=60)
+    (path,) = folder.glob("records/*/patch_apply/*")
+    assert (play.returncode, verify_run(path)) == (0, []), out
+    (row,) = read_run(path).services
+    return out, row
+
+
+def children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
+
+
+def until_asked(server: Server, times: int) -> None:
+    until = time.monotonic() + 60
+    while server.asked < times and time.monotonic() < until:
+        time.sleep(0.05)
+    assert server.asked >= times
+
+
+def test_real_playbook_keeps_what_its_client_saw(play: subprocess.Popen[str], server: Server, tmp_path: Path) -> None:
+    until_asked(server, 2)
+    server.ways = ["broken"]
+    until_asked(server, 5)
+    out, row = finish(play, tmp_path)
+    assert (row.service, row.failed, row.lost) == ("shop", 1, 0)
+    assert row.requests >= 4 and line_of(row) in out
+
+
+def test_real_playbook_whose_client_was_killed_says_that_nothing_is_known(
+    play: subprocess.Popen[str], server: Server, tmp_path: Path
+) -> None:
+    until_asked(server, 1)
+    (process,) = [one for one in children(play.pid) if b"panshi.patch.client" in command_of(one)]
+    os.kill(process, signal.SIGKILL)
+    out, row = finish(play, tmp_path)
+    assert (row.service, row.requests) == ("shop", 0)
+    assert "服务 shop：没有测得" in out
+
+
+def command_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def alive(pid: int) -> bool:
