@@ -228,6 +228,28 @@ class ServiceRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class VersionRow(Row):
+    """An installed package of a product in the ledger of versions, and the newest that the host's sources have.
+
+    ``newest`` is empty when the sources do not know the package, which never counts as up to date. ``outdated`` says
+    that ``newest`` is newer than ``installed``, ``since`` the day (YYYY-MM-DD) from which that version is known.
+    """
+
+    kind: ClassVar[str] = "version"
+    host: str
+    product: str
+    package: str
+    installed: str
+    newest: str
+    origin: str
+    security: bool
+    outdated: bool
+    since: str = ""
+    advisories: Sequence[str] = ()
+    policy: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EndRow(Row):
     """The last line of a complete run. ``seconds`` is the wall time of the job, ``exit`` its exit status."""
 
@@ -249,8 +271,9 @@ _FIELDS = {
     FindingRow.kind: "findings",
     PatchRow.kind: "patches",
     ServiceRow.kind: "services",
+    VersionRow.kind: "versions",
 }
-_MANY = (HostRow, VerdictRow, PlanRow, ChangeRow, SkipRow, GuardRow, FindingRow, PatchRow, ServiceRow)
+_MANY = (HostRow, VerdictRow, PlanRow, ChangeRow, SkipRow, GuardRow, FindingRow, PatchRow, ServiceRow, VersionRow)
 _KINDS: Mapping[str, type[Row]] = {row.kind: row for row in (*_MANY, SignedRow, EndRow)}
 
 
@@ -292,6 +315,7 @@ class Run:
     signed: SignedRow | None = None
     patches: Sequence[PatchRow] = ()
     services: Sequence[ServiceRow] = ()
+    versions: Sequence[VersionRow] = ()
 
     def facts(self, host: str) -> Mapping[str, Any] | None:
         """Return the collected document of a host, read now, or None when nothing was collected.

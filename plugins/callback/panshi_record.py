@@ -32,6 +32,7 @@ from panshi.record import (
     ServiceRow,
     SignedRow,
     SkipRow,
+    VersionRow,
 )
 
 DOCUMENTATION = """
@@ -46,7 +47,8 @@ description:
   - A run in check mode is kept as a job of its own, C(<playbook>-check), so that nobody takes a trial for a change.
 """
 
-_KINDS = {row.kind: row for row in (PlanRow, ChangeRow, SkipRow, GuardRow, FindingRow, SignedRow, PatchRow, ServiceRow)}
+_ROWS = (PlanRow, ChangeRow, SkipRow, GuardRow, FindingRow, SignedRow, PatchRow, ServiceRow, VersionRow)
+_KINDS = {row.kind: row for row in _ROWS}
 PAYLOAD = "panshi_record"
 SERVICES = "panshi_services"
 ROOT = Path(__file__).resolve().parents[2]

@@ -450,7 +450,7 @@ class Mirror:
         return path
 
     def _check_packages(self, one: dict, work: str, paths: list[str]) -> None:
-        """Refuse packages without a good signature of the given key; dnf itself trusts what lies in a folder."""
+        """Refuse packages without a good signature of the given key, whatever keys the host itself trusts."""
         keys = os.path.join(work, "keys")
         shutil.rmtree(keys, ignore_errors=True)
         os.makedirs(keys)

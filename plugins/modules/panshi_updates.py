@@ -44,6 +44,10 @@ options:
     type: list
     elements: str
     default: []
+  offered:
+    description: Of C(versions), also say the newest version that the sources have, and since when.
+    type: bool
+    default: false
 """
 
 EXAMPLES = """
@@ -89,12 +93,15 @@ def main() -> None:
             "backup_stamp": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 300},
             "versions": {"type": "list", "elements": "str", "default": []},
+            "offered": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     try:
         names = ("refresh", "backup_stamp", "timeout", "versions")
         found = gather(*(module.params[name] for name in names)) if module.params["pending"] else state()
+        if module.params["offered"]:
+            found["offered"] = offered(found, module.params["timeout"])
     except ledger.LedgerError as error:
         module.fail_json(msg=f"[{error.code}] {error.args[0]}（详见 docs/errors/{error.code}.md）", code=error.code)
     module.exit_json(changed=False, panshi_updates=found)
@@ -270,6 +277,71 @@ def _advisories(manager: str, timeout: int) -> dict[str, list[dict]]:
                 if notice["type"] == "security":
                     notice["cves"].append(words[0])
     return found
+
+
+# ---- the newest that the sources have
+
+
+def offered(found: dict, timeout: int) -> dict[str, dict]:
+    """Return ``version``, ``source``, ``date`` and ``newer`` of installed packages that the sources know, by name."""
+    names = sorted(found["versions"])
+    if not names:
+        return {}
+    if found["family"] == "debian":
+        newest = parse_madison(ledger.tool(["apt-cache", "madison", *names], timeout)[1])
+    else:
+        wanted = "%{name}\\t%{version}-%{release}\\t%{repoid}\\n"
+        query = ["repoquery", "--available", "--latest-limit=1", "--qf", wanted, *names]
+        lines = ledger.tool([ledger.dnf()[0], "-q", *query], timeout)[1].splitlines()
+        newest = {words[0]: (words[1], words[2]) for words in (line.split("\t") for line in lines) if len(words) == 3}
+    return {
+        name: {
+            "version": version,
+            "source": source,
+            "date": _release_date(source) if found["family"] == "debian" else _repodata_date(source),
+            "newer": _newer(found, name, version, timeout),
+        }
+        for name, (version, source) in newest.items()
+    }
+
+
+def parse_madison(text: str) -> dict[str, tuple[str, str]]:
+    """Return the newest version, which comes first, of each package in ``apt-cache madison``, and its source."""
+    newest: dict[str, tuple[str, str]] = {}
+    for line in text.splitlines():
+        words = [word.strip() for word in line.split("|")]
+        if len(words) == 3 and words[2].endswith(" Packages"):
+            newest.setdefault(words[0], (words[1], words[2][: -len(" Packages")]))
+    return newest
+
+
+def _newer(found: dict, name: str, version: str, timeout: int) -> bool:
+    if found["family"] != "debian":
+        return any(one["name"] == name for one in found["updates"])
+    argv = ["dpkg", "--compare-versions", version, "gt", found["versions"][name]]
+    return version != found["versions"][name] and ledger.tool(argv, timeout)[0] == 0
+
+
+def _release_date(source: str) -> str:
+    """Return the day on which the suite of a source, as madison writes it, was signed; empty when that is unknown."""
+    address, _, rest = source.partition(" ")
+    place = address.partition("://")[2].rstrip("/").replace("_", "%5f").replace("/", "_")
+    suite = rest.split("/")[0] if rest.count("/") == 1 else rest.rpartition("/")[0]
+    for path in glob.glob(f"/var/lib/apt/lists/{glob.escape(place)}_dists_{suite.replace('/', '_')}_*Release"):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            if match := re.search(r"^Date: \w+, (\d+ \w+ \d{4})", file.read(), re.M):
+                return time.strftime("%Y-%m-%d", time.strptime(match.group(1), "%d %b %Y"))
+    return ""
+
+
+def _repodata_date(repository: str) -> str:
+    """Return the day on which a repository's metadata was made; empty when that is unknown."""
+    for path in glob.glob(f"/var/cache/dnf/{glob.escape(repository)}-*/repodata/repomd.xml"):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            stamps = [int(one) for one in re.findall(r"<timestamp>(\d+)", file.read())]
+        if stamps:
+            return time.strftime("%Y-%m-%d", time.localtime(max(stamps)))
+    return ""
 
 
 # ---- either

@@ -147,5 +147,5 @@ def like_the_lab(copies: Copies, **variables: Any) -> None:
 
 
 def _runs(records: Path) -> list[Path]:
-    jobs = ("audit", "harden", "rollback", "patch_apply", "patch_notice", "mirror", "versions")
+    jobs = ("audit", "harden", "rollback", "patch_apply", "patch_notice", "mirror", "mirror_clients", "versions")
     return [path for estate in records.glob("*") for job in jobs for path in list_runs(records, estate.name, job)]

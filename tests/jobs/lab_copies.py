@@ -74,8 +74,15 @@ class Copies:
 
     def in_network_of(self, host: str, *argv: str) -> None:
         """Run a program of this machine in a host's network, as root."""
+        self._enter(host, "--net", *argv)
+
+    def in_mounts_of(self, host: str, *argv: str) -> None:
+        """Run a program among a host's mounted file systems, with rights that the host itself does not have."""
+        self._enter(host, "--mount", *argv)
+
+    def _enter(self, host: str, *argv: str) -> None:
         pid = self.podman("inspect", "--format", "{{.State.Pid}}", f"{self.lab}-{host}").strip()
-        subprocess.run(["nsenter", "--target", pid, "--net", *argv], check=True, capture_output=True, timeout=30)
+        subprocess.run(["nsenter", "--target", pid, *argv], check=True, capture_output=True, timeout=30)
 
     @property
     def gateway(self) -> str:

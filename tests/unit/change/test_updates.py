@@ -98,3 +98,13 @@ def test_kernel_that_does_not_tell_its_package_is_not_asked_for_it(updates: Modu
 def test_kernels_are_ordered_by_their_numbers(updates: ModuleType) -> None:
     names = ["4.19.90-52.9.ky10.x86_64", "4.19.90-52.22.ky10.x86_64", "4.19.90-7.1.ky10.x86_64"]
     assert sorted(names, key=updates._natural) == [names[2], names[0], names[1]]
+
+
+def test_newest_of_the_sources_is_read_and_sources_of_source_code_are_not(updates: ModuleType) -> None:
+    text = (
+        " openssl | 3.0.17-1~deb12u2 | http://m.example/sec bookworm-security/main amd64 Packages\n"
+        " openssl | 3.0.15-1~deb12u1 | http://m.example/debian bookworm/main amd64 Packages\n"
+        " curl | 7.88.1-10 | http://m.example/debian bookworm/main Sources\n"
+    )
+    found = updates.parse_madison(text)
+    assert found == {"openssl": ("3.0.17-1~deb12u2", "http://m.example/sec bookworm-security/main amd64")}
