@@ -97,7 +97,7 @@ _KEYS = {
 }
 # What the words of aptly, gpgv, dnf and the system mean for the operator; the first that matches.
 _REASONS = (
-    ("PS-E6603", re.compile(r"no space left on device|disk quota exceeded", re.I)),
+    ("PS-E6603", re.compile(r"no space left on device|disk quota exceeded|failed writing received data", re.I)),
     ("PS-E6602", re.compile(r"can't check signature|BAD signature|no valid signature|SIGNATURES NOT OK", re.I)),
     ("PS-E6602", re.compile(r"checksum|size check mismatch|hash.*mismatch|DIGESTS .*NOT OK|invalid packet", re.I)),
 )
@@ -424,7 +424,7 @@ class Mirror:
         config = self._dnf_config(one, work)
         sync = ["--repo", name, "-p", os.path.join(work, "files"), "--norepopath", "--download-metadata", "--delete"]
         # releasever: there is none on a host that is not of the family; the address is written out
-        self._tool("PS-E6601", "dnf", "-c", config, "-q", "--releasever=1", "--refresh", "reposync", *sync)
+        self._tool("PS-E6601", "dnf", "-c", config, "--releasever=1", "--refresh", "reposync", *sync)
         files = os.path.join(work, "files")
         packages = sorted(
             os.path.relpath(os.path.join(place, file), files)
@@ -477,7 +477,8 @@ class Mirror:
 
 
 def _words(argv: tuple[str, ...]) -> str:
-    return " ".join([argv[0], *(word for word in argv[1:5] if word[:1] != "-" and "/" not in word)][:3])
+    """Return a program and what it was told to do, without options, paths and secrets."""
+    return " ".join([argv[0], *(word for word in argv[1:] if re.fullmatch(r"[a-z]+", word))][:3])
 
 
 def _cause(said: str) -> str:

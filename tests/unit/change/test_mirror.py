@@ -82,6 +82,10 @@ def test_snapshot_in_use_or_among_the_newest_is_never_removed(
         ("ERROR: unable to update: http://u.example/Packages: size check mismatch 207 != 206", "PS-E6602"),
         ("/srv/a.rpm: digests SIGNATURES NOT OK", "PS-E6602"),
         ("ERROR: unable to update: write /srv/x: no space left on device", "PS-E6603"),
+        (
+            "[MIRROR] a.rpm: Downloading successful, but checksum doesn't match.\n[FAILED] a.rpm: No more mirrors",
+            "PS-E6602",
+        ),
         ("ERROR: unable to update: dial tcp 192.0.2.1:80: connect: connection refused", "PS-E6601"),
     ],
 )
