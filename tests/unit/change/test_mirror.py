@@ -86,6 +86,7 @@ def test_snapshot_in_use_or_among_the_newest_is_never_removed(
             "[MIRROR] a.rpm: Downloading successful, but checksum doesn't match.\n[FAILED] a.rpm: No more mirrors",
             "PS-E6602",
         ),
+        ("[FAILED] a.rpm: Curl error (23): Failed writing received data to disk/application", "PS-E6603"),
         ("ERROR: unable to update: dial tcp 192.0.2.1:80: connect: connection refused", "PS-E6601"),
     ],
 )
