@@ -87,7 +87,7 @@ def test_snapshot_in_use_or_among_the_newest_is_never_removed(
             "PS-E6602",
         ),
         ("[FAILED] a.rpm: Curl error (23): Failed writing received data to disk/application", "PS-E6603"),
-        ("ERROR: unable to update: dial tcp 192.0.2.1:80: connect: connection refused", "PS-E6601"),
+        ("ERROR: unable to update: dial tcp mirror.example:80: connect: connection refused", "PS-E6601"),
     ],
 )
 def test_last_words_have_their_code_and_their_cause(mirror: ModuleType, said: str, code: str) -> None:
