@@ -253,6 +253,11 @@ def write_file(path: str, state: State, fetch: Fetch) -> None:
         _replace(path, state, fetch(state) if kind == "file" else b"")
 
 
+def leads(path: str, target: str) -> bool:
+    """Return whether a link at a path with such a target would lead to something."""
+    return os.path.exists(os.path.join(os.path.dirname(path), target))
+
+
 def _remove(path: str, present: State) -> None:
     if present["type"] == "directory":
         if _only_skeleton(path):
@@ -994,6 +999,7 @@ class Step:
         self.clash = False
         self.needed = False
         self.exact = False
+        self.needs_target = False
         self.problem = ""
         self.about = {}  # type: Dict[str, Any]
 
@@ -1037,6 +1043,7 @@ def plan(journal: Journal, start: int = 1) -> List[Step]:
             step.seq, step.order, step.after, step.unsure = entry["seq"], order, after, not sure
             step.calls.add(entry["call"])
             step.exact = step.exact or bool(entry.get("exact"))
+            step.needs_target = step.needs_target or bool(entry.get("needs_target"))
             step.known += [state for state in (before, after) if state is not None]
             step.about = {key: entry[key] for key in ("role", "title", "checks") if key in entry}
     _agree_on_rights(steps)
@@ -1097,6 +1104,9 @@ def _decide(step: Step, packages: Dict[str, str], steps: Dict[str, Step]) -> Non
         step.clash = not any(_alike(step.current, state, loose) for state in step.known)
     step.needed = not same(step.current, step.target) or _older(step)
     step.clash = step.clash and step.needed and not step.unsure
+    if step.needed and step.needs_target and step.target["type"] == "link" and not leads(name, step.target["target"]):
+        # What it pointed to is gone: a link to nothing would be worse than what is there now.
+        step.clash, step.problem = True, "原来指向的 %s 已不存在" % step.target["target"]
 
 
 def _older(step: Step, current: Optional[State] = None) -> bool:
@@ -1159,6 +1169,8 @@ def _changed_anew(step: Step) -> bool:
 
 
 def _clash_text(step: Step) -> str:
+    if step.problem:
+        return step.problem
     then, now = describe(step.resource, step.after), describe(step.resource, step.current)
     return "之后又被改动：当时为 %s，现为 %s" % (then, now) if then != now else "之后又被改动"
 

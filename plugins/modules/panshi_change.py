@@ -176,13 +176,13 @@ class Run:
         """Remember what could not be done."""
         self.skips.append({"resource": resource, "why": why})
 
-    def bring(self, resource: str, before: dict, after: dict, content: bytes = b"") -> None:
-        """Bring a resource from its present state to another one."""
+    def bring(self, resource: str, before: dict, after: dict, content: bytes = b"", **more: bool) -> None:
+        """Bring a resource from its present state to another one; ``more`` is for its undo."""
         if not self.check:
             self.ready()
             if before.get("type") == "file":
                 before = ledger.read_state(resource, self.journal.keep)
-            self.journal.change(resource, before, after, lambda _: content)
+            self.journal.change(resource, before, after, lambda _: content, **more)
         self.note(resource, before, after)
 
     def watch(self, patterns: list[str], action: object) -> None:
@@ -262,7 +262,12 @@ def step_file(run: Run, spec: dict) -> None:
     if kind == "absent" and before["type"] == "directory" and not run.check:
         run.watch([path], lambda: shutil.rmtree(path))
         return
-    run.bring(resource, before, after, content)
+    if not spec.get("needs_target"):
+        run.bring(resource, before, after, content)
+        return
+    if not run.check and kind == "link" and not ledger.leads(path, spec["target"]):
+        raise Failed("PS-E5012", f"{path} 要指向的 {spec['target']} 不存在")
+    run.bring(resource, before, after, content, needs_target=True)
 
 
 def _wanted(spec: dict, kind: str, before: dict, content: bytes) -> dict:
@@ -890,9 +895,9 @@ def undo_run(run: Run, which: str, force: bool) -> dict:
     done = ledger.undo(which, reason="rollback", into=run.journal, force=force)
     result: dict = {"known": True, "conflicts": done["conflicts"]}
     if done["conflicts"] and not force:
-        named = "、".join(one["resource"] for one in done["conflicts"][:5])
-        code, count = "PS-E5006", len(done["conflicts"])
-        return {**result, **_failure(code, f"{count} 项在运行 {which} 之后又被改过：{named}；没有撤销任何一项")}
+        named = "、".join(one["resource"] for one in done["conflicts"][:5]) + f"（{done['conflicts'][0]['why']}）"
+        text = f"{len(clashes)} 项在运行 {which} 之后又被改过：{named}；没有撤销任何一项"
+        return {**result, **_failure("PS-E5006", text)}
     if not run.check and not done["problems"] and done["changes"] and which != run.journal.run:
         ledger.mark_undone(which, run.journal.run)
     run.changes += done["changes"]

@@ -435,3 +435,48 @@ def test_what_a_newer_version_brought_along_goes_after_it(
     monkeypatch.setattr(ledger, "tool", lambda argv, **_: called.append(argv) or (0, "", ""))
     assert ledger.set_packages({"meta": "1", "part-2": None}, exact) == []
     assert [argv[0] for argv in called] == order
+
+
+class Switched:
+    """A link that has been brought from one folder to another, as a release is."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self.link, self.old, self.new = (scratch.folder / name for name in ("current", "1.0", "1.1"))
+        for folder in (self.old, self.new):
+            folder.mkdir()
+        self.link.symlink_to("1.0")
+        resource = f"file:{self.link}"
+        before = scratch.ledger.read_state(resource)
+        journal = scratch.ledger.Journal("r1")
+        journal.change(resource, before, {**before, "target": "1.1"}, lambda _: b"", needs_target=True)
+
+    def leads_to(self) -> str:
+        return str(self.link.readlink())
+
+
+def test_a_link_goes_back_to_what_it_pointed_to(scratch: Scratch) -> None:
+    switched = Switched(scratch)
+    assert switched.leads_to() == "1.1"
+    assert scratch.undo("r1", force=False)["conflicts"] == []
+    assert switched.leads_to() == "1.0"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_link_whose_old_target_is_gone_stays_and_is_said(scratch: Scratch, force: bool) -> None:
+    switched = Switched(scratch)
+    switched.old.rmdir()
+    report = scratch.undo("r1", force=force)
+    assert "1.0 已不存在" in report["conflicts"][0]["why"]
+    assert bool(report["problems"]) is force
+    assert switched.leads_to() == "1.1"
+
+
+def test_a_link_that_was_not_there_goes_without_asking_for_a_target(scratch: Scratch) -> None:
+    switched = Switched(scratch)
+    switched.link.unlink()
+    after = {"type": "link", "target": "1.1", "uid": os.getuid(), "gid": os.getgid()}
+    journal = scratch.ledger.Journal("r2")
+    journal.change(f"file:{switched.link}", dict(scratch.ledger.ABSENT), after, lambda _: b"", needs_target=True)
+    switched.new.rmdir()
+    assert scratch.undo("r2", force=False)["problems"] == []
+    assert not switched.link.is_symlink()
