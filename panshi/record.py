@@ -181,6 +181,25 @@ class FindingRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NoticeRow(Row):
+    """A security notice as a run has answered it: when it came, how many hours ago, who is affected, who is silent.
+
+    ``received`` and ``deadline`` are local time (ISO 8601; empty when there is none). ``proof`` says whether the run
+    was to prove that nobody is affected, and did.
+    """
+
+    kind: ClassVar[str] = "notice"
+    notice: str
+    source: str
+    received: str
+    deadline: str
+    hours: float
+    affected: Sequence[str]
+    silent: Sequence[str]
+    proof: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SignedRow(Row):
     """The signed plan that a patch run carries out, whole, so that its report needs no other file.
 
@@ -260,21 +279,23 @@ class EndRow(Row):
     exit: int
 
 
-# Rows of which a run has any number, and the field of :class:`Run` that holds them; then those of which it has one.
-_FIELDS = {
-    HostRow.kind: "hosts",
-    VerdictRow.kind: "verdicts",
-    PlanRow.kind: "plans",
-    ChangeRow.kind: "changes",
-    SkipRow.kind: "skips",
-    GuardRow.kind: "guards",
-    FindingRow.kind: "findings",
-    PatchRow.kind: "patches",
-    ServiceRow.kind: "services",
-    VersionRow.kind: "versions",
+# Rows of which a run has any number, and the field of :class:`Run` that holds them.
+_LISTS: Mapping[type[Row], str] = {
+    HostRow: "hosts",
+    VerdictRow: "verdicts",
+    PlanRow: "plans",
+    ChangeRow: "changes",
+    SkipRow: "skips",
+    GuardRow: "guards",
+    FindingRow: "findings",
+    NoticeRow: "notices",
+    PatchRow: "patches",
+    ServiceRow: "services",
+    VersionRow: "versions",
 }
-_MANY = (HostRow, VerdictRow, PlanRow, ChangeRow, SkipRow, GuardRow, FindingRow, PatchRow, ServiceRow, VersionRow)
-_KINDS: Mapping[str, type[Row]] = {row.kind: row for row in (*_MANY, SignedRow, EndRow)}
+# What may stand between the first row and the last one, by its kind.
+ROWS: Mapping[str, type[Row]] = {row.kind: row for row in (*_LISTS, SignedRow)}
+_KINDS: Mapping[str, type[Row]] = {**ROWS, EndRow.kind: EndRow}
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +333,7 @@ class Run:
     skips: Sequence[SkipRow] = ()
     guards: Sequence[GuardRow] = ()
     findings: Sequence[FindingRow] = ()
+    notices: Sequence[NoticeRow] = ()
     signed: SignedRow | None = None
     patches: Sequence[PatchRow] = ()
     services: Sequence[ServiceRow] = ()
@@ -487,7 +509,7 @@ def read_run(path: Path) -> Run:
         end=ends[-1] if ends else None,
         head=head,
         signed=signed[-1] if signed else None,
-        **{_FIELDS[kind]: found for kind, found in rows.items()},
+        **{field: rows[row.kind] for row, field in _LISTS.items()},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from panshi.errors import PanshiError
 from panshi.harden.run import record_payload
 from panshi.inventory import plain
 from panshi.patch.notice import Notice, load_notice
+from panshi.record import NoticeRow
 
 _STATES = {"affected": "受影响", "unknown": "版本不明", "fixed": "已修复"}
 
@@ -31,7 +33,8 @@ class ActionModule(ActionBase):
         """Ask the host, or with ``summary`` all the answers.
 
         Raises:
-            AnsibleActionFail: PS-E6201, PS-E6202 for the notice; PS-E6203 hosts are affected and ``none_left`` is set.
+            AnsibleActionFail: PS-E6201, PS-E6202 for the notice. Affected hosts although ``none_left`` is set are a
+                failed result (PS-E6203), as the record keeps that answer too.
         """
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables)
@@ -76,21 +79,33 @@ class ActionModule(ActionBase):
         hosts = [str(one) for one in variables["ansible_play_hosts"]]
         silent = sorted(set(map(str, variables["ansible_play_hosts_all"])) - set(hosts))
         answers = {host: plain(variables["hostvars"][host][arguments["summary"]]) for host in hosts}
-        for line in _lines(notice, answers, silent):
+        now = dt.datetime.now()
+        for line in _lines(notice, now, answers, silent):
             display.display(line)
         left = sorted(host for host, answer in answers.items() if answer["affected"])
-        if arguments["none_left"] and (left or silent):
-            told = "、".join(left) or "没有"
-            raise PanshiError(
-                "PS-E6203",
-                f"通知 {notice.id}：仍受影响的主机 {told}；没有应答的主机 {'、'.join(silent) or '没有'}",
-                "处理完再运行，或登记例外",
-            )
-        return {"changed": False, "affected": left, "unreachable": silent}
+        proven = arguments["none_left"] and not left and not silent
+        row = NoticeRow(
+            notice=notice.id,
+            source=notice.source,
+            received=f"{notice.received:%Y-%m-%dT%H:%M}",
+            deadline=f"{notice.deadline:%Y-%m-%dT%H:%M}" if notice.deadline else "",
+            hours=notice.hours(now),
+            affected=left,
+            silent=silent,
+            proof=proven,
+        )
+        rows = [{"kind": row.kind, **dataclasses.asdict(row)}]
+        payload = record_payload(variables, self._templar.template, rows)
+        told = {"changed": False, "affected": left, "unreachable": silent, "panshi_record": payload}
+        if not arguments["none_left"] or proven:
+            return told
+        who, quiet = ("、".join(names) or "没有" for names in (left, silent))
+        text = f"通知 {notice.id}：仍受影响的主机 {who}；没有应答的主机 {quiet}"
+        error = PanshiError("PS-E6203", text, "处理完再运行，或登记例外")
+        return {**told, "failed": True, "msg": str(error)}
 
 
-def _lines(notice: Notice, answers: dict[str, Any], silent: list[str]) -> Iterator[str]:
-    now = dt.datetime.now()
+def _lines(notice: Notice, now: dt.datetime, answers: dict[str, Any], silent: list[str]) -> Iterator[str]:
     due = f"，期限 {notice.deadline:%Y-%m-%d %H:%M}" if notice.deadline else ""
     yield f"── 通知 {notice.id}（{notice.source or '没有编号'}），收到后 {notice.hours(now)} 小时{due}"
     for state, title in _STATES.items():

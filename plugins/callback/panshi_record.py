@@ -19,21 +19,7 @@ from panshi.errors import PanshiError
 from panshi.harden import estate
 from panshi.harden.run import begin_run
 from panshi.patch.client import ClientProcess, Service, line_of, unmeasured
-from panshi.record import (
-    Begin,
-    ChangeRow,
-    EndRow,
-    FindingRow,
-    GuardRow,
-    HostRow,
-    PatchRow,
-    PlanRow,
-    RecordWriter,
-    ServiceRow,
-    SignedRow,
-    SkipRow,
-    VersionRow,
-)
+from panshi.record import ROWS, Begin, ChangeRow, EndRow, HostRow, RecordWriter, SignedRow
 
 DOCUMENTATION = """
 name: panshi_record
@@ -47,8 +33,6 @@ description:
   - A run in check mode is kept as a job of its own, C(<playbook>-check), so that nobody takes a trial for a change.
 """
 
-_ROWS = (PlanRow, ChangeRow, SkipRow, GuardRow, FindingRow, SignedRow, PatchRow, ServiceRow, VersionRow)
-_KINDS = {row.kind: row for row in _ROWS}
 PAYLOAD = "panshi_record"
 SERVICES = "panshi_services"
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,7 +112,7 @@ class CallbackModule(CallbackBase):
             return
         if self._record is None:
             self._open(payload)
-        rows = [_KINDS[row.pop("kind")](**row) for row in (dict(row) for row in payload["rows"])]
+        rows = [ROWS[row.pop("kind")](**row) for row in (dict(row) for row in payload["rows"])]
         for row in rows:
             self._counts[row.kind] += 1
             if isinstance(row, ChangeRow):

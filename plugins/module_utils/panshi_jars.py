@@ -27,19 +27,21 @@ _CLASSES = {
     "org/springframework/core/SpringVersion.class": "spring-core",
     "org/apache/struts2/dispatcher/Dispatcher.class": "struts2-core",
 }
+DELETED = " (deleted)"
 _SKIPPED = {"/proc", "/sys", "/dev", "/run"}
 
 Library = Dict[str, str]
 
 
-def libraries(path: str) -> List[Library]:
+def libraries(path: str, through: str = "") -> List[Library]:
     """Return the libraries of an archive, itself included: ``path``, ``product``, ``version``, ``by``.
 
     ``path`` of a nested one is ``outer.war!/WEB-INF/lib/inner.jar``. What cannot be read has ``by`` = unreadable.
+    ``through`` is where the content is read, if not at its path.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            return list(_inside(archive, path, os.path.basename(path), 0))
+        with zipfile.ZipFile(through or path) as archive:
+            return list(_inside(archive, path, os.path.basename(path.split(DELETED)[0]), 0))
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
         return [{"path": path, "product": "", "version": "", "by": "unreadable", "why": str(error)[:120]}]
 
@@ -133,28 +135,35 @@ def _identity(path: str) -> Optional[Tuple[int, int]]:
     return status.st_dev, status.st_ino
 
 
-def running() -> Dict[str, List[int]]:
-    """Return the archives that running processes have open or mapped, with the processes."""
-    found = {}  # type: Dict[str, List[int]]
+def running() -> Dict[str, Tuple[List[int], str]]:
+    """Return the archives that running processes have open or mapped, with the processes and where each is read.
+
+    One that was deleted, or replaced, since it was opened is still what runs: it is read through the process that has
+    it, and its path ends as the kernel writes it, in ``(deleted)``.
+    """
+    found = {}  # type: Dict[str, Tuple[List[int], str]]
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        for path in _opened(pid):
-            if path.lower().endswith(ARCHIVES):
-                found.setdefault(path, []).append(int(pid))
-    return {path: sorted(set(pids)) for path, pids in found.items()}
+        for path, through in _opened(pid):
+            if path.lower().split(DELETED)[0].endswith(ARCHIVES):
+                pids, _ = found.setdefault(path, ([], through if path.endswith(DELETED) else path))
+                if int(pid) not in pids:
+                    pids.append(int(pid))
+    return found
 
 
-def _opened(pid: str) -> Iterator[str]:
+def _opened(pid: str) -> Iterator[Tuple[str, str]]:
     folder = "/proc/%s/fd" % pid
     try:
         for name in os.listdir(folder):
             try:
-                yield os.readlink(os.path.join(folder, name))
+                yield os.readlink(os.path.join(folder, name)), os.path.join(folder, name)
             except OSError:
                 continue
         with open("/proc/%s/maps" % pid, encoding="utf-8", errors="replace") as file:
             for line in file:
                 if "/" in line:
-                    yield line.split(None, 5)[5].rstrip("\n")
+                    part = line.split(None, 5)
+                    yield part[5].rstrip("\n"), "/proc/%s/map_files/%s" % (pid, part[0])
     except (OSError, IndexError):
         return
 

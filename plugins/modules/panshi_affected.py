@@ -112,8 +112,9 @@ def jar_findings(notices: list[dict], roots: list[str]) -> tuple[list[dict], int
     paths = sorted(set(jars.archives([root for root in roots if os.path.isdir(root)])) | set(running))
     found = []
     for path in paths:
-        for one in jars.libraries(path):
-            pids = [_command(pid) for pid in running.get(path, [])]
+        open_by, through = running.get(path, ([], path))
+        for one in jars.libraries(path, through):
+            pids = [_command(pid) for pid in open_by]
             if one["by"] == "unreadable":
                 where = f"{one['path']}（{one['why']}）"
                 found.append(_row("", "", where, "unknown", "unreadable", pids))

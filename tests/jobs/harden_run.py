@@ -147,5 +147,4 @@ def like_the_lab(copies: Copies, **variables: Any) -> None:
 
 
 def _runs(records: Path) -> list[Path]:
-    jobs = ("audit", "harden", "rollback", "patch_apply", "patch_notice", "mirror", "mirror_clients", "versions")
-    return [path for estate in records.glob("*") for job in jobs for path in list_runs(records, estate.name, job)]
+    return [path for job in records.glob("*/*/") for path in list_runs(records, job.parent.name, job.name)]

@@ -100,8 +100,12 @@ def test_real_proof_fails_while_anybody_is_affected_and_passes_afterwards(fleet:
     before = fleet.ask(none_left=True)
     assert before.status != 0
     assert "[PS-E6203] 通知 N-1：仍受影响的主机 app1、ky" in before.out
-    fleet.operator.copies.sh("app1", "rm /opt/shop.ear && systemctl stop shop")
+    fleet.operator.copies.sh("app1", "rm /opt/shop.ear")
     fleet.operator.copies.sh("ky", "dnf -q -y update openssh openssh-server openssh-clients")
+    deleted = fleet.ask(none_left=True)
+    assert deleted.status != 0, "the process still runs from the deleted archive"
+    assert "[PS-E6203] 通知 N-1：仍受影响的主机 app1；" in deleted.out
+    fleet.operator.copies.sh("app1", "systemctl stop shop")
     after = fleet.ask(none_left=True)
     assert after.status == 0, after.out[-3000:]
 

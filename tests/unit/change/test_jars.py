@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import mmap
+import os
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -138,3 +140,25 @@ def test_versions_compare_as_maven_compares_them(
 def test_range_that_is_not_understood_is_refused(jars: ModuleType, wrong: str) -> None:
     with pytest.raises(ValueError, match="版本范围"):
         jars.affected("2.0", [wrong])
+
+
+def test_real_archive_that_was_deleted_but_is_open_is_still_what_runs(jars: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "shop.jar"
+    path.write_bytes(of({"lib/logging.jar": log4j("2.14.1")}))
+    with path.open("rb"):
+        path.unlink()
+        path.write_bytes(of({"lib/logging.jar": log4j("2.17.1")}))
+        shown = f"{path}{jars.DELETED}"
+        pids, through = jars.running()[shown]
+        assert os.getpid() in pids
+        (inner,) = jars.libraries(shown, through)
+    assert (inner["path"], inner["version"]) == (f"{shown}!/lib/logging.jar", "2.14.1")
+
+
+def test_real_mapped_archive_is_seen_without_an_open_file(jars: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "shop.jar"
+    path.write_bytes(log4j("2.14.1"))
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    with mapped:
+        assert os.getpid() in jars.running()[str(path)][0]
