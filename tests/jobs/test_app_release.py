@@ -32,7 +32,16 @@ NOTICE = {
     "received": "2026-11-21 09:00",
     "jars": [{"product": "log4j-core", "affected": ">=2.0-beta9,<2.17.1", "fixed": "2.17.1"}],
 }
-SERVED = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{PORT}/version').read().decode())"
+# For as long as a service that has just been started takes to listen.
+SERVED = f"""
+import time, urllib.request
+for _ in range(100):
+    try:
+        print(urllib.request.urlopen('http://127.0.0.1:{PORT}/version', timeout=5).read().decode())
+        break
+    except OSError:
+        time.sleep(0.2)
+"""
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,10 @@ class Fleet:
                 assert process.poll() is None and time.monotonic() < until
                 time.sleep(0.1)
             os.killpg(process.pid, signal.SIGKILL)
+
+    def runs(self) -> list[str]:
+        """Return the releases' run ids, newest first; also of those that were killed."""
+        return sorted((path.name for path in self.operator.records.glob("*/app_release/*")), reverse=True)
 
     def notice(self, **variables: Any) -> Done:
         """Ask who is affected."""
@@ -113,7 +126,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
             app_release_unit=f"{NAME}.service",
             app_release_probes=[
                 {"unit": f"{NAME}.service"},
-                {"url": f"http://{{{{ ansible_host }}}}:{PORT}/version", "contains": "{{ app_release_version }}"},
+                {"url": f"http://{{{{ ansible_host }}}}:{PORT}/version", "contains": "{{ app_release_probed_version }}"},
             ],
             app_release_probe_retries=3,
             app_release_probe_delay_seconds=1,
@@ -172,11 +185,15 @@ def test_real_release_that_was_replaced_is_affected_on_the_disk_until_it_is_drop
     before = fleet.notice(none_left=True)
     assert before.status != 0
     assert affected(before) == {(host, "2.14.1", where, False) for host in HOSTS}
+    switched = fleet.runs()[0]
     dropped = fleet.release(pack(fleet.folder, "1.1", log4j="2.17.1"), app_release_drop=["1.0"])
     assert dropped.status == 0, dropped.out[-3000:]
     after = fleet.notice(none_left=True)
     assert after.status == 0, after.out[-3000:]
     assert [row.proof for row in after.runs("patch_notice")[0].notices] == [True]
+    refused = fleet.operator.play("rollback.yml", run=switched)
+    assert refused.status != 0 and "[PS-E5006]" in refused.out and "releases/1.0 已不存在" in refused.out
+    assert seen(fleet) == at("1.1")
 
 
 def test_real_release_that_breaks_the_service_is_taken_back_and_the_other_host_is_not_touched(fleet: Fleet) -> None:
@@ -205,10 +222,11 @@ def test_real_controller_killed_between_switching_and_probing_goes_on_there(flee
     assert seen(fleet) == at("1.4")
     starts = fleet.sh(f"grep -c 1.4 {PLACE}/shared/logs/starts")
     assert starts == dict.fromkeys(HOSTS, "1")
-    (run,) = done.runs("app_release")
-    back = fleet.operator.play("rollback.yml", run=run.begin.run)
-    assert back.status == 0, back.out[-3000:]
-    assert fleet.linked()["app2"] == "releases/1.1"
+    # The run that was cut off has switched app1, the other one app2: they go back newest first.
+    for run in fleet.runs()[:2]:
+        back = fleet.operator.play("rollback.yml", run=run)
+        assert back.status == 0, back.out[-3000:]
+    assert seen(fleet) == at("1.1")
 
 
 def test_real_disk_that_gets_full_while_unpacking_switches_nothing(fleet: Fleet) -> None:
