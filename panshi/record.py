@@ -294,7 +294,7 @@ _LISTS: Mapping[type[Row], str] = {
     VersionRow: "versions",
 }
 # What may stand between the first row and the last one, by its kind.
-ROWS: Mapping[str, type[Row]] = {row.kind: row for row in (*_LISTS, SignedRow)}
+ROWS: Mapping[str, type[Row]] = {**{row.kind: row for row in _LISTS}, SignedRow.kind: SignedRow}
 _KINDS: Mapping[str, type[Row]] = {**ROWS, EndRow.kind: EndRow}
 
 
