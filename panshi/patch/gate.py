@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from panshi.errors import PanshiError
@@ -101,24 +101,31 @@ def untested(copy: Mapping[str, Any], today: dt.date) -> str:
     return ""
 
 
-def drift(planned: Sequence[Mapping[str, Any]], installed: Mapping[str, str], offered: Mapping[str, str]) -> list[str]:
+def drift(
+    planned: Sequence[Mapping[str, Any]],
+    installed: Mapping[str, str],
+    offered: Mapping[str, str],
+    held: Collection[str] = (),
+) -> list[str]:
     """Return in Chinese how a host differs from what its plan was made for.
 
     Args:
         planned: packages of the plan.
         installed: version by package name, now.
         offered: the version that the sources would install now, by package name.
+        held: names of the packages that somebody has locked.
     """
     lines = []
     for one in planned:
         name, here = one["name"], installed.get(one["name"], "")
-        if here in (one["to"], one["from"]):
+        if here == one["to"]:
             continue
-        lines.append(f"{name} 现为 {here or '未安装'}，计划时为 {one['from'] or '未安装'}")
-    planned_names = {one["name"]: one["to"] for one in planned}
-    lines += [
-        f"{name} 计划 {planned_names[name]}，软件源现在给 {version}"
-        for name, version in offered.items()
-        if name in planned_names and version != planned_names[name] and installed.get(name) != planned_names[name]
-    ]
+        if here != one["from"]:
+            lines.append(f"{name} 现为 {here or '未安装'}，计划时为 {one['from'] or '未安装'}")
+        elif name in held:
+            lines.append(f"{name} 现在被锁定，不再更新")
+        elif name not in offered:
+            lines.append(f"{name} 计划 {one['to']}，软件源现在没有")
+        elif offered[name] != one["to"]:
+            lines.append(f"{name} 计划 {one['to']}，软件源现在给 {offered[name]}")
     return lines

@@ -64,7 +64,12 @@ def make_plan(
             ``share`` (part of the remaining hosts in the second wave), ``only`` (names of packages; empty for all).
     """
     hosts = {name: _host(found, settings.get(name, {})) for name, found in sorted(facts.items())}
-    busy = {name: host for name, host in hosts.items() if host["packages"] or host["reboot"]}
+    # What could not be asked, and what is locked, is seen by somebody before a host has nothing to install.
+    busy = {
+        name: host
+        for name, host in hosts.items()
+        if host["packages"] or host["reboot"] or facts[name]["problems"] or _kept_back(facts[name])
+    }
     return {
         "panshi_patch_plan": FORMAT,
         "estate": estate,
@@ -107,6 +112,10 @@ def _host(found: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
         "blockers": blockers,
         "packages": packages,
     }
+
+
+def _kept_back(found: Mapping[str, Any]) -> bool:
+    return any(one["candidate"] not in ("", one["version"]) for one in found.get("held", ()))
 
 
 def _blockers(found: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import os
 import re
 import shutil
+import struct
 import time
 from collections.abc import Callable
 
@@ -39,6 +41,10 @@ options:
     description: Seconds for one question to the package system.
     type: int
     default: 300
+  lock_seconds:
+    description: Seconds to wait for another job of the package system to end.
+    type: int
+    default: 30
   versions:
     description: Packages whose installed version is wanted, too.
     type: list
@@ -65,22 +71,41 @@ panshi_updates:
 # Digests of the signed plans that were carried out here to their end (role patch_host).
 FINISHED = os.path.join(ledger.BASE, "patched")
 _MEBI = 2**20
-# Unpacked files take about three times their archive; dpkg keeps the old ones until the new ones are there.
-_UNPACKED = 4
+# Room that must be left on a file system that others write to as well.
 _RESERVE = 200 * _MEBI
-_BOOT_RESERVE = 150 * _MEBI
+# A kernel with the initial file system that is made once it is unpacked. Nothing else writes there.
+_BOOT = 150 * _MEBI
 _INST = re.compile(r"^Inst (\S+) (?:\[([^\]]*)\] )?\((\S+) (.*?) \[([^\]]*)\]\)")
 _REMV = re.compile(r"^Remv (\S+) \[([^\]]*)\]")
 _URI = re.compile(r"^'([^']+)' (\S+) (\d+)")
 _KERNEL_DEB = re.compile(r"^linux-(image|modules)-")
 _KERNEL_RPM = re.compile(r"^kernel(-core|-modules)?$")
-# What the words of apt and dnf mean for the operator; the first that matches.
+# What the words of apt and dnf mean for the operator; the first that matches a line. apt says in lines of their own
+# what has failed; what it says besides (an old keyring, a source named twice) is no obstacle.
+_SIGNED = r"KEYEXPIRED|(EXP|EXPKEY|REVKEY|BAD)SIG|NO_PUBKEY|signatures? w(as|ere) invalid|is not signed"
 _SOURCE_PROBLEMS = (
-    ("PS-E6003", re.compile(r"Release file .* (is expired|is not valid yet)|expired .*updateinfo", re.I)),
-    ("PS-E6002", re.compile(r"(EXPKEY|BAD)SIG|KEYEXPIRED|NO_PUBKEY|signatures? w(as|ere) invalid|is not signed")),
-    ("PS-E6002", re.compile(r"GPG check FAILED", re.I)),
-    ("PS-E6001", re.compile(r"^(E|W|Err|Error)\b.*|Cannot download|Failed to (fetch|download)", re.I)),
+    ("PS-E6020", "另一个软件包作业正在运行", re.compile(r"Could not get lock")),
+    ("PS-E6003", "软件源的元数据已过期", re.compile(r"^[EW]: .*(is expired|is not valid yet)")),
+    ("PS-E6002", "软件源的签名不对", re.compile(rf"^[EW]: .*({_SIGNED})")),
+    (
+        "PS-E6002",
+        "软件源的签名不对",
+        re.compile(r"GPG check FAILED|GPG signature verification error|Bad GPG signature"),
+    ),
+    ("PS-E6021", "软件源的索引与清单不符", re.compile(r"^[EW]: .*(Hash Sum mismatch|unexpected size)")),
+    ("PS-E6021", "软件源的索引与清单不符", re.compile(r"checksum doesn't match", re.I)),
+    ("PS-E6001", "软件源不可达", re.compile(r"^E(rror)?: (?!Some index)|^W: Failed to fetch|Cannot download")),
 )
+_APT_LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/apt/lists/lock")
+# A source that accepts and says nothing is given up on soon, not after the package systems' own minutes.
+_APT_PATIENCE = [
+    *("-o", "Acquire::http::Timeout=10", "-o", "Acquire::https::Timeout=10"),
+    *("-o", "Acquire::Retries=1"),
+]
+_AT_ONCE = "--setopt=exit_on_lock=True"
+_DNF_PATIENCE = ["--setopt=timeout=10", "--setopt=retries=1", _AT_ONCE]
+_RPM_FIELDS = r"%{name}\t%{arch}\t%{epoch}\t%{version}-%{release}\t%{repoid}\t%{downloadsize}\t%{installsize}\n"
+_DNF_LOCKED = 200
 _SYSTEM = ("/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/", "/opt/")
 
 
@@ -92,13 +117,14 @@ def main() -> None:
             "pending": {"type": "bool", "default": True},
             "backup_stamp": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 300},
+            "lock_seconds": {"type": "int", "default": 30},
             "versions": {"type": "list", "elements": "str", "default": []},
             "offered": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     try:
-        names = ("refresh", "backup_stamp", "timeout", "versions")
+        names = ("refresh", "backup_stamp", "timeout", "lock_seconds", "versions")
         found = gather(*(module.params[name] for name in names)) if module.params["pending"] else state()
         if module.params["offered"]:
             found["offered"] = offered(found, module.params["timeout"])
@@ -107,10 +133,10 @@ def main() -> None:
     module.exit_json(changed=False, panshi_updates=found)
 
 
-def gather(refresh: bool, backup_stamp: str, timeout: int, versions: list[str]) -> dict:
+def gather(refresh: bool, backup_stamp: str, timeout: int, lock_seconds: int, versions: list[str]) -> dict:
     """Return everything."""
     debian = ledger.uses_dpkg()
-    ask = (_debian if debian else _rpm)(refresh, timeout)
+    ask = (_debian if debian else _rpm)(refresh, timeout, lock_seconds)
     updates = ask["updates"]
     present = {name: version for name, version in _installed(versions).items() if version}
     return {
@@ -124,10 +150,11 @@ def gather(refresh: bool, backup_stamp: str, timeout: int, versions: list[str]) 
         "upgraded_by": ledger.last_upgrade(present) if present else "",
         "finished": sorted(os.listdir(FINISHED)) if os.path.isdir(FINISHED) else [],
         "affected": _affected(updates, debian),
-        "disk": _disk(updates),
+        "disk": _disk(updates, debian),
         "partners": panshi_replication.partners(),
         "backup_age_hours": _age_hours(backup_stamp),
-        "problems": ask["problems"] + _space_problems(updates),
+        "problems": ask["problems"] + _space_problems(updates, debian),
+        "unfinished": str((ledger.read_note("open.json") or {}).get("run", "")),
     }
 
 
@@ -145,15 +172,17 @@ def state() -> dict:
 # ---- Debian
 
 
-def _debian(refresh: bool, timeout: int) -> dict:
-    problems = _source_problems(["apt-get", "-q", "update"], timeout) if refresh else []
+def _debian(refresh: bool, timeout: int, lock_seconds: int) -> dict:
+    problems = _locked(lock_seconds)
+    if refresh and not problems:
+        problems = _source_problems(["apt-get", "-q", *_APT_PATIENCE, "update"], timeout)
     audit = ledger.tool(["dpkg", "--audit"], timeout)[1].strip()
     if audit:
-        problems.append(_problem("PS-E6004", f"dpkg 状态不完整：{_first_line(audit)}"))
+        problems.append(_problem("PS-E6004", f"dpkg 状态不完整：{_last_line(audit)}"))
     # Without what is only recommended, as the change itself: what is planned is what will be there, no more.
     simulate = ["apt-get", "-s", "-qq", "--no-install-recommends", "-o", "Debug::NoLocking=true", "dist-upgrade"]
     status, out, err = ledger.tool(simulate, timeout)
-    if status:
+    if status and not audit:
         problems.append(_problem("PS-E6004", f"apt 不能算出更新：{ledger.last_line(err, out)}"))
     held = ledger.tool(["apt-mark", "showhold"], timeout)[1].split()
     updates, removes = parse_simulation(out)
@@ -165,6 +194,39 @@ def _debian(refresh: bool, timeout: int) -> dict:
         "problems": problems,
         "metadata_age_hours": _newest_age("/var/lib/apt/lists/*Release"),
     }
+
+
+def _locked(seconds: int) -> list[dict]:
+    """Wait for another package job to end; return what to tell when it does not."""
+    deadline = time.monotonic() + seconds
+    while True:
+        holders = {pid for path in _APT_LOCKS for pid in _holder(path)}
+        if not holders:
+            return []
+        if time.monotonic() > deadline:
+            named = "、".join(f"{_command(pid)}（进程 {pid}）" for pid in sorted(holders))
+            return [_problem("PS-E6020", f"另一个软件包作业正在运行：{named}，等了 {seconds} 秒没有结束")]
+        time.sleep(1)
+
+
+def _holder(path: str) -> list[int]:
+    """Return who holds apt's lock on a file, without taking it; like apt itself, by asking the kernel."""
+    try:
+        with open(path, "rb") as file:
+            # struct flock: l_type, l_whence, l_start, l_len, l_pid; native alignment.
+            asked = struct.pack("hhqqi", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+            kind, _, _, _, pid = struct.unpack("hhqqi", fcntl.fcntl(file, fcntl.F_GETLK, asked))
+    except OSError:
+        return []
+    return [] if kind == fcntl.F_UNLCK else [pid]
+
+
+def _command(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return "?"
 
 
 def parse_simulation(text: str) -> tuple[list[dict], list[dict]]:
@@ -185,6 +247,7 @@ def parse_simulation(text: str) -> tuple[list[dict], list[dict]]:
                     "advisories": [],
                     "kernel": bool(_KERNEL_DEB.match(name)),
                     "bytes": 0,
+                    "unpacked": 0,
                     "archive": "",
                 }
             )
@@ -203,8 +266,11 @@ def _add_archives(updates: list[dict], timeout: int) -> None:
     for line in ledger.tool(argv, timeout)[1].splitlines():
         if match := _URI.match(line):
             archives[match.group(2).split("_")[0]] = (match.group(1), int(match.group(3)))
+    shown = ledger.tool(["apt-cache", "show", *names], timeout)[1]
+    sizes = dict(re.findall(r"^Package: (\S+)\n(?:[^\n]+\n)*?Installed-Size: (\d+)$", shown, re.M))
     for one in updates:
         one["archive"], one["bytes"] = archives.get(one["name"], ("", 0))
+        one["unpacked"] = int(sizes.get(one["name"], 0)) * 1024
 
 
 def _held(name: str, timeout: int) -> dict:
@@ -216,23 +282,53 @@ def _held(name: str, timeout: int) -> dict:
 # ---- rpm
 
 
-def _rpm(refresh: bool, timeout: int) -> dict:
+def _rpm(refresh: bool, timeout: int, lock_seconds: int) -> dict:
     manager = ledger.dnf()[0]
-    problems = _source_problems([manager, "-q", "makecache", "--refresh"], timeout) if refresh else []
-    wanted = "%{name}\t%{arch}\t%{epoch}\t%{version}-%{release}\t%{repoid}\t%{downloadsize}\n"
-    query = [manager, "-q", "repoquery", "--upgrades", "--latest-limit=1", "--qf", wanted.replace("\n", "\\n")]
+    problems = _makecache(manager, timeout, lock_seconds) if refresh else []
+    nothing: dict = {"updates": [], "removes": [], "held": [], "problems": problems, "metadata_age_hours": None}
+    if any(one["code"] == "PS-E6020" for one in problems):
+        return nothing
+    # From here on only what is on the host is asked, so that a source that says nothing is waited for once.
+    ask = [manager, "-q", "-C", _AT_ONCE]
+    query = [*ask, "repoquery", "--upgrades", "--latest-limit=1", "--qf", _RPM_FIELDS]
     status, out, err = ledger.tool(query, timeout)
     if status and not problems:
         problems.append(_problem("PS-E6004", f"{manager} 不能算出更新：{ledger.last_line(err, out)}"))
     installed = ledger.installed()
     check = ledger.tool(["rpm", "-V", "--nofiles", "--nodigest", "-a"], timeout)[1].strip()
     if "Unsatisfied dependencies" in check:
-        problems.append(_problem("PS-E6004", f"rpm 的依赖不完整：{_first_line(check)}"))
-    updates = parse_repoquery(out, installed, _advisories(manager, timeout))
-    locked = ledger.tool([manager, "-q", "versionlock", "list"], timeout)
-    held = [{"name": line, "version": "", "candidate": ""} for line in locked[1].split()] if not locked[0] else []
+        problems.append(_problem("PS-E6004", f"rpm 的依赖不完整：{_last_line(check)}"))
+    updates = parse_repoquery(out, installed, _advisories(ask, timeout))
+    locked = ledger.tool([*ask, "versionlock", "list"], timeout)
+    held = parse_versionlock(locked[1]) if not locked[0] else []
+    # What dnf's own settings exclude is locked as well.
+    whole = parse_repoquery(ledger.tool([*query, "--disableexcludes=all"], timeout)[1], installed, {})
+    known = {one["name"] for one in updates + held}
+    for one in whole:
+        if one["name"] not in known:
+            held.append({"name": one["name"], "version": one["from"], "candidate": one["to"]})
     ages = _newest_age("/var/cache/dnf/*/repodata/repomd.xml", "/var/cache/yum/*/*/*/repomd.xml")
-    return {"updates": updates, "removes": [], "held": held, "problems": problems, "metadata_age_hours": ages}
+    return {**nothing, "updates": updates, "held": held, "metadata_age_hours": ages}
+
+
+def _makecache(manager: str, timeout: int, lock_seconds: int) -> list[dict]:
+    deadline = time.monotonic() + lock_seconds
+    argv = [manager, "-q", *_DNF_PATIENCE, "makecache", "--refresh"]
+    while True:
+        status, out, err = ledger.tool(argv, timeout)
+        if status != _DNF_LOCKED:
+            return _read_problems(argv, status, out + "\n" + err)
+        if time.monotonic() > deadline:
+            pid = re.search(r"\bpid\b\D*(\d+)", err + out, re.I)
+            named = f"{_command(int(pid.group(1)))}（进程 {pid.group(1)}）" if pid else manager
+            return [_problem("PS-E6020", f"另一个软件包作业正在运行：{named}，等了 {lock_seconds} 秒没有结束")]
+        time.sleep(1)
+
+
+def parse_versionlock(text: str) -> list[dict]:
+    """Return the packages that ``dnf versionlock list`` names, such as ``openssh-0:8.2p1-16.p21.*``."""
+    names = re.findall(r"^(?!#)(\S+?)-(?:\d+:)?[^-\s]+-[^-\s]+$", text, re.M)
+    return [{"name": name, "version": "", "candidate": ""} for name in dict.fromkeys(names)]
 
 
 def parse_repoquery(text: str, installed: dict[str, str], advisories: dict[str, list[dict]]) -> list[dict]:
@@ -240,9 +336,9 @@ def parse_repoquery(text: str, installed: dict[str, str], advisories: dict[str, 
     updates = []
     for line in sorted(set(text.splitlines())):
         words = line.split("\t")
-        if len(words) != 6:
+        if len(words) != 7:
             continue
-        name, arch, _, version, repository, size = words
+        name, arch, _, version, repository, size, unpacked = words
         notices = advisories.get(f"{name}-{version}.{arch}", [])
         updates.append(
             {
@@ -255,22 +351,23 @@ def parse_repoquery(text: str, installed: dict[str, str], advisories: dict[str, 
                 "advisories": notices,
                 "kernel": bool(_KERNEL_RPM.match(name)),
                 "bytes": int(size) if size.isdigit() else 0,
+                "unpacked": int(unpacked) if unpacked.isdigit() else 0,
                 "archive": "",
             }
         )
     return updates
 
 
-def _advisories(manager: str, timeout: int) -> dict[str, list[dict]]:
+def _advisories(ask: list[str], timeout: int) -> dict[str, list[dict]]:
     """Return the notices of the sources' updateinfo by package."""
     found: dict[str, list[dict]] = {}
-    for line in ledger.tool([manager, "-q", "updateinfo", "list", "--updates"], timeout)[1].splitlines():
+    for line in ledger.tool([*ask, "updateinfo", "list", "--updates"], timeout)[1].splitlines():
         words = line.split()
         if len(words) == 3:
             severity, _, kind = words[1].rpartition("/")
             kind = "security" if kind.startswith("Sec") else kind
             found.setdefault(words[2], []).append({"id": words[0], "type": kind, "severity": severity, "cves": []})
-    for line in ledger.tool([manager, "-q", "updateinfo", "list", "--updates", "--with-cve"], timeout)[1].splitlines():
+    for line in ledger.tool([*ask, "updateinfo", "list", "--updates", "--with-cve"], timeout)[1].splitlines():
         words = line.split()
         if len(words) == 3 and words[0].startswith(("CVE-", "CNVD-")):
             for notice in found.get(words[2], []):
@@ -354,15 +451,10 @@ def _gone(updates: list[dict], debian: bool, timeout: int) -> list[str]:
         return []
     names = sorted({name for name, _ in here})
     if debian:
-        offered = set()
-        for line in ledger.tool(["apt-cache", "madison", *names], timeout)[1].splitlines():
-            words = [word.strip() for word in line.split("|")]
-            if len(words) == 3 and words[2].split()[-1] == "Packages":
-                offered.add((words[0], words[1]))
-        missing = {one for one in here - offered if not ledger.archive_of(*one)}
+        missing = {one for one in here - ledger.offered(names) if not ledger.archive_of(*one)}
     else:
         query = ["repoquery", "--available", "--showduplicates", "--qf", "%{name}\\t%{version}-%{release}\\n"]
-        out = ledger.tool([ledger.dnf()[0], "-q", *query, *names], timeout)[1]
+        out = ledger.tool([ledger.dnf()[0], "-q", "-C", _AT_ONCE, *query, *names], timeout)[1]
         missing = here - {tuple(line.split("\t")) for line in out.splitlines()}
     return sorted(f"{name}={version}" for name, version in missing)
 
@@ -378,24 +470,35 @@ def _installed(names: list[str]) -> dict[str, str]:
 
 def _source_problems(argv: list[str], timeout: int) -> list[dict]:
     status, out, err = ledger.tool(argv, timeout)
-    lines = [line.strip() for line in (out + "\n" + err).splitlines()]
+    return _read_problems(argv, status, out + "\n" + err)
+
+
+def _read_problems(argv: list[str], status: int, text: str) -> list[dict]:
+    """Return one problem of each kind that a package system tells of, and what it says in general if nothing else."""
     problems: dict[str, dict] = {}
-    for line in lines:
-        code = next((code for code, pattern in _SOURCE_PROBLEMS if pattern.search(line)), "")
+    for line in map(str.strip, text.splitlines()):
+        code, title = _kind(line)
         if code and code not in problems:
-            problems[code] = _problem(code, line[:300])
+            problems[code] = _problem(code, f"{title}：{re.sub(r'^(W|E|Error): (.*GPG error: )?', '', line)[:300]}")
+    if len(problems) > 1:
+        problems.pop("PS-E6001", None)
     if status and not problems:
-        problems["PS-E6001"] = _problem("PS-E6001", ledger.last_line(err, out) or f"{argv[0]} 退出码 {status}")
+        said = "到时没有答完" if status == 124 else _last_line(text) or f"{argv[0]} 退出码 {status}"
+        problems["PS-E6001"] = _problem("PS-E6001", f"软件源不可达：{said}")
     return list(problems.values())
+
+
+def _kind(line: str) -> tuple[str, str]:
+    return next(((code, title) for code, title, pattern in _SOURCE_PROBLEMS if pattern.search(line)), ("", ""))
 
 
 def _problem(code: str, text: str) -> dict:
     return {"code": code, "text": text}
 
 
-def _first_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " ".join(lines[-1:] or [""])[:200]
+def _last_line(text: str) -> str:
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    return "".join(lines[-1:])[:200]
 
 
 def _os_name() -> str:
@@ -540,25 +643,45 @@ def failed_units() -> list[str]:
     return sorted(line.split()[0] for line in out.splitlines() if line.split())
 
 
-def _disk(updates: list[dict]) -> dict:
-    archives = sum(one["bytes"] for one in updates)
-    free = {path: shutil.disk_usage(path).free for path in ("/", "/var", "/boot") if os.path.isdir(path)}
-    return {"download_bytes": archives, "needed_bytes": archives * _UNPACKED + _RESERVE, "free_bytes": free}
+def _disk(updates: list[dict], debian: bool) -> dict:
+    """Return what the updates take and where it is short, file system by file system."""
+    archives, unpacked = (sum(one[key] for one in updates) for key in ("bytes", "unpacked"))
+    # The package system's own copy of the new archives; on Debian the old and the new ones kept for the way back; and
+    # new files lie beside the old ones until they take their place.
+    cache = "/var/cache/apt/archives" if debian else "/var/cache/dnf"
+    needs = {"/usr": unpacked, cache: archives, ledger.BASE: 2 * archives if debian else 0}
+    if any(one["kernel"] for one in updates):
+        needs["/boot"] = _BOOT
+    systems: dict[int, dict] = {}
+    for path, needed in needs.items():
+        there = _existing(path)
+        spare = 0 if path == "/boot" else _RESERVE
+        one = systems.setdefault(os.stat(there).st_dev, {"path": there, "needed": spare, "free": _free(there)})
+        one["needed"] += needed
+    return {"download_bytes": archives, "filesystems": list(systems.values())}
 
 
-def _space_problems(updates: list[dict]) -> list[dict]:
+def _existing(path: str) -> str:
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def _free(path: str) -> int:
+    return shutil.disk_usage(path).free
+
+
+def _space_problems(updates: list[dict], debian: bool) -> list[dict]:
     if not updates:
         return []
-    disk = _disk(updates)
-    short = [path for path in ("/", "/var") if disk["free_bytes"].get(path, 0) < disk["needed_bytes"]]
-    problems = []
-    if short:
-        free, needed = disk["free_bytes"][short[0]] // _MEBI, disk["needed_bytes"] // _MEBI
-        problems.append(_problem("PS-E6005", f"{short[0]} 只剩 {free} MiB，更新需要约 {needed} MiB"))
-    boot = disk["free_bytes"].get("/boot", _BOOT_RESERVE)
-    if any(one["kernel"] for one in updates) and boot < _BOOT_RESERVE:
-        problems.append(_problem("PS-E6005", f"/boot 只剩 {boot // _MEBI} MiB，新内核需要约 150 MiB"))
-    return problems
+    return [
+        _problem(
+            "PS-E6005",
+            f"{one['path']} 所在的文件系统只剩 {one['free'] // _MEBI} MiB，更新需要约 {one['needed'] // _MEBI} MiB",
+        )
+        for one in _disk(updates, debian)["filesystems"]
+        if one["free"] < one["needed"]
+    ]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from types import ModuleType
 
 import pytest
@@ -37,11 +36,12 @@ def test_apt_simulation_is_read(updates: ModuleType) -> None:
 
 def test_dnf_query_is_read(updates: ModuleType) -> None:
     notice = {"id": "KYSA-1", "type": "security", "severity": "Important", "cves": ["CVE-2026-0001"]}
-    text = "openssh\tx86_64\t0\t8.2p1-16.p35\tky\t5737\nopenssh\tx86_64\t0\t8.2p1-16.p35\tky\t5737\nnoise\n"
+    text = "openssh\tx86_64\t0\t8.2p1-16.p35\tky\t5737\t9000\nopenssh\tx86_64\t0\t8.2p1-16.p35\tky\t5737\t9000\nnoise\n"
     (one,) = updates.parse_repoquery(
         text, {"openssh.x86_64": "8.2p1-16.p21"}, {"openssh-8.2p1-16.p35.x86_64": [notice]}
     )
-    assert (one["from"], one["to"], one["security"], one["bytes"]) == ("8.2p1-16.p21", "8.2p1-16.p35", True, 5737)
+    assert (one["from"], one["to"], one["security"]) == ("8.2p1-16.p21", "8.2p1-16.p35", True)
+    assert (one["bytes"], one["unpacked"]) == (5737, 9000)
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,36 @@ def test_dnf_query_is_read(updates: ModuleType) -> None:
         ("W: Failed to fetch http://m.example/InRelease  Could not connect to m.example:80", "PS-E6001"),
         ("Error: Failed to download metadata for repo 'ky': Cannot download repomd.xml", "PS-E6001"),
         ("Hit:1 http://m.example/debian bookworm InRelease", ""),
+        ("E: Failed to fetch http://m.example/Packages.xz  Hash Sum mismatch", "PS-E6021"),
+        ("E: Could not get lock /var/lib/apt/lists/lock. It is held by process 413 (apt-get)", "PS-E6020"),
+        ("Err:1 http://m.example ./ InRelease", ""),
+        ("E: Some index files failed to download. They have been ignored, or old ones used instead.", ""),
+        ("W: http://m.example/InRelease: Key is stored in legacy trusted.gpg keyring, see apt-key(8)", ""),
+        ("W: Target Packages (main/binary-amd64/Packages) is configured multiple times", ""),
         ("Reading package lists...", ""),
     ],
 )
 def test_trouble_with_a_source_has_its_code(updates: ModuleType, line: str, code: str) -> None:
-    found = next((code for code, pattern in updates._SOURCE_PROBLEMS if re.search(pattern, line)), "")
-    assert found == code
+    assert updates._kind(line)[0] == code
+
+
+def test_what_is_said_in_general_is_left_out_where_the_cause_is_known(updates: ModuleType) -> None:
+    text = "W: GPG error: http://m.example x InRelease: NO_PUBKEY 0E98\nE: The repository is broken"
+    assert [one["code"] for one in updates._read_problems(["apt-get"], 100, text)] == ["PS-E6002"]
+    assert [one["code"] for one in updates._read_problems(["apt-get"], 124, "")] == ["PS-E6001"]
+
+
+def test_locked_versions_of_dnf_are_read(updates: ModuleType) -> None:
+    text = "Last metadata expiration check: 0:01\nopenssh-server-0:8.2p1-16.p21.ky10.*\nkernel-4.19.90-52.22\n"
+    assert [one["name"] for one in updates.parse_versionlock(text)] == ["openssh-server", "kernel"]
+
+
+def test_room_is_asked_of_each_file_system_that_is_written_to(updates: ModuleType) -> None:
+    pending = [{"bytes": 10, "unpacked": 2**60, "kernel": False}]
+    (problem,) = updates._space_problems(pending, True)
+    assert problem["code"] == "PS-E6005"
+    assert updates._space_problems([{"bytes": 0, "unpacked": 0, "kernel": False}], True) == []
+    assert updates._space_problems([], True) == []
 
 
 OLD, NEW = "6.1.0-50-cloud-amd64", "6.1.0-56-cloud-amd64"

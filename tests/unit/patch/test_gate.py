@@ -42,7 +42,8 @@ def plan() -> Plan:
 
 def says(host: str = "1.0-1", finished: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
     updates = [] if host == "1.0-2" else [update("openssl")]
-    return {**answer(*updates), "versions": {"openssl": host}, "finished": list(finished), "upgraded_by": "", **more}
+    found = {"versions": {"openssl": host}, "finished": list(finished), "upgraded_by": "", "unfinished": ""}
+    return {**answer(*updates), **found, **more}
 
 
 def test_host_as_planned_has_its_versions_to_do(gate: ModuleType, plan: Plan) -> None:
@@ -68,6 +69,19 @@ def test_host_that_somebody_else_has_changed_is_refused(gate: ModuleType, plan: 
 def test_host_with_a_problem_is_refused_before_anything_is_changed(gate: ModuleType, plan: Plan) -> None:
     with pytest.raises(PanshiError, match="PS-E6004"):
         gate._todo(plan, "web1", says(problems=[{"code": "PS-E6004", "text": "half configured"}]))
+
+
+def test_host_on_which_a_run_died_is_let_through_to_be_repaired(gate: ModuleType, plan: Plan) -> None:
+    left = {"unfinished": "20261120T220000Z-000001", "problems": [{"code": "PS-E6004", "text": "half configured"}]}
+    assert gate._todo(plan, "web1", says("1.0-2", **left))["todo"] == {"openssl": "1.0-2"}
+    with pytest.raises(PanshiError, match="PS-E6005"):
+        gate._todo(plan, "web1", says(**{**left, "problems": [{"code": "PS-E6005", "text": "full"}]}))
+
+
+def test_package_that_was_locked_since_is_not_upgraded(gate: ModuleType, plan: Plan) -> None:
+    held = [{"name": "openssl", "version": "1.0-1", "candidate": "1.0-2"}]
+    with pytest.raises(PanshiError, match="openssl 现在被锁定"):
+        gate._todo(plan, "web1", says(updates=[], held=held))
 
 
 def test_run_without_a_host_of_the_plan_is_refused(plan: Plan) -> None:

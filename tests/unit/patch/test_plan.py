@@ -195,7 +195,23 @@ def test_drift_names_what_somebody_has_changed_and_what_the_mirror_has_moved() -
     packages = [update("openssl"), update("nginx"), update("curl")]
     here = {"openssl": "1.0-1", "nginx": "9", "curl": "1.0-2"}
     lines = drift(packages, here, {"openssl": "1.0-3", "curl": "1.0-4", "other": "7"})
-    assert [line.split()[0] for line in lines] == ["nginx", "openssl"]
+    assert [line.split()[0] for line in lines] == ["openssl", "nginx"]
+
+
+def test_version_that_the_source_has_no_more_is_drift() -> None:
+    assert drift([update("openssl")], {"openssl": "1.0-1"}, {}) == ["openssl 计划 1.0-2，软件源现在没有"]
+
+
+def test_host_that_could_not_be_asked_is_not_said_to_have_nothing_to_install() -> None:
+    facts = {"web1": answer(problems=[{"code": "PS-E6001", "text": "软件源不可达"}]), "web2": answer()}
+    document = made(facts)
+    assert (list(document["hosts"]), document["unchanged"]) == (["web1"], ["web2"])
+
+
+def test_host_with_nothing_but_a_held_update_says_so() -> None:
+    held = {"name": "nginx", "version": "1.0-1", "candidate": "1.0-2"}
+    document = made({"web1": answer(held=[held]), "web2": answer(held=[{**held, "candidate": "1.0-1"}])})
+    assert (document["hosts"]["web1"]["held"], document["unchanged"]) == (["nginx"], ["web2"])
 
 
 def test_workbook_and_lines_name_hosts_packages_and_digest(tmp_path: Path) -> None:
