@@ -16,7 +16,7 @@ from panshi.errors import PanshiError
 from panshi.harden import estate, guard
 from panshi.harden.run import current_run, record_payload
 
-_STEP_COMMON = {"title", "checks", "when"}
+_STEP_COMMON = {"title", "checks", "when", "seconds"}
 _STEP_KINDS = {
     *("packages", "packages_absent", "versions", "file", "attributes", "command"),
     *("unit", "sysctl", "account", "group", "settings", "left"),
@@ -111,6 +111,8 @@ class ActionModule(ActionBase):
     def _checked(self, step: Any) -> dict[str, Any]:
         if not isinstance(step, Mapping) or len(kinds := set(step) - _STEP_COMMON) != 1 or not kinds <= _STEP_KINDS:
             raise PanshiError("PS-E5003", f"步骤不符合约定：{str(step)[:200]}", _CONTRACT)
+        if "seconds" in step and ("versions" not in step or not str(step["seconds"]).isdigit()):
+            raise PanshiError("PS-E5003", f"seconds 是 versions 的秒数上限：{str(step)[:200]}", _CONTRACT)
         checks = list(step.get("checks") or [])
         if unknown := [check for check in checks if check not in estate.catalogue().checks]:
             raise PanshiError("PS-E5003", f"步骤引用了目录中没有的检查项 {'、'.join(unknown)}", "核对 controls/")

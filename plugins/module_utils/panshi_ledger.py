@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 BASE = "/var/lib/panshi"
 ETC = "/etc"
@@ -608,6 +608,7 @@ def installed() -> Dict[str, str]:
 
 ARCHIVES = os.path.join(BASE, "archives")
 _APT_CACHE = "/var/cache/apt/archives"
+_DPKG_UPDATES = "/var/lib/dpkg/updates"
 
 
 def keep_archives(versions: Dict[str, str]) -> List[str]:
@@ -620,16 +621,28 @@ def keep_archives(versions: Dict[str, str]) -> List[str]:
     for folder in (BASE, ARCHIVES):
         if not os.path.isdir(folder):
             os.mkdir(folder, 0o700)
-    for name, version in sorted(versions.items()):
-        if archive_of(name, version, (ARCHIVES,)):
-            continue
+    missing = [pair for pair in sorted(versions.items()) if not archive_of(pair[0], pair[1], (ARCHIVES,))]
+    for name, version in missing:
         cached = archive_of(name, version, (_APT_CACHE,))
         if cached:
             shutil.copy(cached, ARCHIVES)
-        else:
-            argv = ["sh", "-c", 'cd "$1" && apt-get -q -o APT::Sandbox::User=root download "$2"', "sh", ARCHIVES]
-            tool(argv + ["%s=%s" % (name, version)], timeout=300)
+    missing = [pair for pair in missing if not archive_of(pair[0], pair[1], (ARCHIVES,))]
+    there = offered(name for name, _ in missing)
+    named = ["%s=%s" % (name, version) for name, version in missing if (name.partition(":")[0], version) in there]
+    if named:
+        script = 'cd "$1" && shift && apt-get -q -o APT::Sandbox::User=root download "$@"'
+        tool(["sh", "-c", script, "sh", ARCHIVES] + named, timeout=900)
     return sorted(name for name, version in versions.items() if not archive_of(name, version, (ARCHIVES,)))
+
+
+def offered(names: Iterable[str]) -> Set[Tuple[str, str]]:
+    """Return name and version of every archive of some packages that apt's sources have."""
+    asked, found = sorted(set(names)), set()  # type: List[str], Set[Tuple[str, str]]
+    for line in tool(["apt-cache", "madison"] + asked)[1].splitlines() if asked else ():
+        words = [word.strip() for word in line.split("|")]
+        if len(words) == 3 and words[2].split()[-1] == "Packages":
+            found.add((words[0], words[1]))
+    return found
 
 
 def forget_archives(versions: Dict[str, Iterable[str]]) -> None:
@@ -667,6 +680,9 @@ def set_packages(wanted: Dict[str, Optional[str]], exact: Iterable[str] = ()) ->
     ]
     jobs = []
     if uses_dpkg():
+        if os.listdir(_DPKG_UPDATES):
+            # apt refuses to go on where dpkg was killed; a dpkg that writes takes the unfinished notes up first.
+            tool(["dpkg", "--set-selections"])
         wait = ["--force-confold"]
         jobs += [["dpkg"] + wait + ["--purge"] + purge] if purge else []
         jobs += [["dpkg"] + wait + ["--remove"] + strip] if strip else []
@@ -688,7 +704,8 @@ def set_packages(wanted: Dict[str, Optional[str]], exact: Iterable[str] = ()) ->
     return kept
 
 
-APT = ["apt-get", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"]
+# Without a terminal of its own dpkg stays in apt's process group, so that what has run out of time ends as a whole.
+APT = ["apt-get", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Use-Pty=0"]
 APT += ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
 
 

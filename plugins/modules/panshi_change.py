@@ -95,6 +95,10 @@ known:
 """
 
 _MOST_DIFF = 200_000
+_DOWNLOAD = {True: "--download-only", False: "--downloadonly"}
+_FETCH_SECONDS = 1800
+# Far more than packages take; a script of theirs that waits for ever is ended, and what it did taken back.
+_INSTALL_SECONDS = 3600
 _LISTS_SECONDS = _DAY = 24 * 3600
 # Hashes and keys never leave the host, not even as a difference.
 _NO_DIFF = (
@@ -477,11 +481,12 @@ def step_versions(run: Run, wanted: dict) -> None:
         for name, version in todo.items():
             run.said("package:" + name, present[name] or "未安装", version)
         return
+    _fetch(todo)
     run.ready()
     older = {name: version for name in todo if (version := present[name])}
     for name in ledger.keep_archives(older):
         run.skip("package:" + name, f"软件源已没有 {present[name]}，这个软件包不能退回")
-    changed = ledger.observe_packages(run.journal, lambda: _upgrade(todo), exact=True)
+    changed = ledger.observe_packages(run.journal, lambda: _upgrade(todo, _seconds(run)), exact=True)
     # What is new now is what the next quarter may have to go back to.
     ledger.keep_archives(todo)
     ledger.forget_archives({name: (older.get(name, ""), version) for name, version in todo.items()})
@@ -491,16 +496,31 @@ def step_versions(run: Run, wanted: dict) -> None:
         run.note("package:" + name, {"version": before}, {"version": after})
 
 
-def _upgrade(versions: dict[str, str]) -> None:
-    if ledger.uses_dpkg():
-        named = [f"{name}={version}" for name, version in sorted(versions.items())]
-        argv = [*ledger.APT, "--allow-change-held-packages", "install", *named]
-    else:
-        named = [f"{name}-{version}" for name, version in sorted(versions.items())]
-        argv = [*ledger.dnf(), "install", *named]
-    status, out, err = _call(argv, 3600)
+def _fetch(versions: dict[str, str]) -> None:
+    """Have every archive here and checked before anything is touched."""
+    status, out, err = _call([*_install_versions(versions), _DOWNLOAD[ledger.uses_dpkg()]], _FETCH_SECONDS)
+    if status:
+        named = re.search(r"^(?:E: )?(Failed to fetch .*|\S+: Cannot download.*)$", err, re.M)
+        raise Failed("PS-E6022", f"安装包没有取全，或与索引不符：{named.group(1) if named else _why(out, err)}")
+
+
+def _seconds(run: Run) -> float:
+    return float(run.step.get("seconds", _INSTALL_SECONDS))
+
+
+def _upgrade(versions: dict[str, str], seconds: float) -> None:
+    status, out, err = _call(_install_versions(versions), seconds)
+    if status == 124:
+        raise Failed("PS-E5014", f"软件包 {seconds:.0f} 秒没有装完，已终止：{ledger.last_line(out)}")
     if status:
         raise Failed("PS-E5014", f"软件包没有更新到计划的版本：{_why(out, err)}")
+
+
+def _install_versions(versions: dict[str, str]) -> list[str]:
+    """Return a command line; what somebody has locked since is not taken along."""
+    if ledger.uses_dpkg():
+        return [*ledger.APT, "install", *(f"{name}={version}" for name, version in sorted(versions.items()))]
+    return [*ledger.dnf(), "install", *(f"{name}-{version}" for name, version in sorted(versions.items()))]
 
 
 def _version(installed: dict[str, str], name: str) -> str | None:

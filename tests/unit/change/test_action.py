@@ -56,3 +56,10 @@ def test_module_that_died_is_told_in_one_line(action: Any) -> None:
 def test_failure_of_the_module_itself_is_passed_on(action: Any) -> None:
     action._execute_module = lambda **_: {"failed": True, "msg": "[PS-E5012] …", "code": "PS-E5012"}
     assert action._module({"run": "r"})["code"] == "PS-E5012"
+
+
+def test_limit_of_seconds_is_for_versions_alone(action: Any) -> None:
+    (step,) = steps(action, {"versions": {"openssl": "1"}, "seconds": 20}, applied=set())
+    assert step["seconds"] == 20
+    with pytest.raises(PanshiError, match="PS-E5003"):
+        steps(action, {"packages": ["openssl"], "seconds": 20}, applied=set())
