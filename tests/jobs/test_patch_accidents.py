@@ -22,9 +22,9 @@ import pytest
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
+from faulty_source import CONFFILE, NAMES, Keys, Server, Source, serving
 from harden_run import Done, Operator
 from lab_copies import ROOT, Copies, lab_copies
-from faulty_source import CONFFILE, NAMES, Keys, Server, Source, serving
 
 from panshi.patch import digest, load_plan, save_plan
 

@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
+from faulty_source import CONFFILE, NAMES, Keys, Source, serving
 from harden_run import Operator
 from lab_copies import ROOT, lab_copies
-from faulty_source import CONFFILE, NAMES, Keys, Source, serving
 
 from panshi.patch import digest, load_plan
 
