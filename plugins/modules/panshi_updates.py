@@ -93,7 +93,6 @@ _SOURCE_PROBLEMS = (
         re.compile(r"GPG check FAILED|GPG signature verification error|Bad GPG signature"),
     ),
     ("PS-E6021", "软件源的索引与清单不符", re.compile(r"^[EW]: .*(Hash Sum mismatch|unexpected size)")),
-    ("PS-E6021", "软件源的索引与清单不符", re.compile(r"checksum doesn't match", re.I)),
     ("PS-E6001", "软件源不可达", re.compile(r"^E(rror)?: (?!Some index)|^W: Failed to fetch|Cannot download")),
 )
 _APT_LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/apt/lists/lock")

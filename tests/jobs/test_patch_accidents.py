@@ -250,7 +250,8 @@ ACCIDENTS = {
     "kysilent": Accident(source_says_nothing, "PS-E6001", "PS-E6001"),
     "kybusy": Accident(rpm_source_is_busy, "PS-E6020", "PS-E6020"),
     "kyheld": Accident(rpm_is_excluded, "", "PS-E6107"),
-    "kyalter": Accident(rpm_index_does_not_match, "PS-E6021", "PS-E6021"),
+    # dnf says no more than that the list could not be had from any mirror
+    "kyalter": Accident(rpm_index_does_not_match, "PS-E6001", "PS-E6001"),
     "kydamage": Accident(rpm_is_damaged, "", "PS-E6022"),
     "kymiss": Accident(rpm_is_withdrawn, "", "PS-E6107"),
     "kylacks": Accident(rpm_lacks_what_another_needs, "PS-E6004", "PS-E6004"),
