@@ -18,7 +18,7 @@ from panshi.harden.run import current_run, record_payload
 
 _STEP_COMMON = {"title", "checks", "when", "seconds"}
 _STEP_KINDS = {
-    *("packages", "packages_absent", "versions", "file", "attributes", "command"),
+    *("packages", "packages_absent", "versions", "fetch", "file", "attributes", "command"),
     *("unit", "sysctl", "account", "group", "settings", "left"),
 }
 _GUARD_SECONDS = 300

@@ -473,8 +473,7 @@ def step_versions(run: Run, wanted: dict) -> None:
 
     A package that is not installed yet is one that the new version of another needs, as a kernel's with a new name.
     """
-    present = {name: _version(run.packages(), name) for name in wanted}
-    todo = {name: str(to) for name, to in wanted.items() if present[name] != str(to)}
+    todo, present = _outstanding(run, wanted)
     if not todo:
         return
     if run.check:
@@ -494,6 +493,20 @@ def step_versions(run: Run, wanted: dict) -> None:
     run.reload_needed = False
     for name, (before, after) in changed.items():
         run.note("package:" + name, {"version": before}, {"version": after})
+
+
+def step_fetch(run: Run, wanted: dict) -> None:
+    """Have the archives of versions here and checked, with those of what they will replace; changes nothing in use."""
+    todo, present = _outstanding(run, wanted)
+    if todo and not run.check:
+        _fetch(todo)
+        ledger.keep_archives({name: version for name in todo if (version := present[name])})
+
+
+def _outstanding(run: Run, wanted: dict) -> tuple[dict[str, str], dict[str, str | None]]:
+    """Return the versions that are not there yet, and what is there instead."""
+    present = {name: _version(run.packages(), name) for name in wanted}
+    return {name: str(to) for name, to in wanted.items() if present[name] != str(to)}, present
 
 
 def _fetch(versions: dict[str, str]) -> None:
@@ -870,6 +883,7 @@ _STEPS = {
     "packages": step_packages,
     "packages_absent": step_packages_absent,
     "versions": step_versions,
+    "fetch": step_fetch,
     "command": step_command,
     "unit": step_unit,
     "sysctl": step_sysctl,

@@ -256,8 +256,6 @@ ACCIDENTS = {
     "kymiss": Accident(rpm_is_withdrawn, "", "PS-E6107"),
     "kylacks": Accident(rpm_lacks_what_another_needs, "PS-E6004", "PS-E6004"),
 }
-# Only the download shows it, and that comes once the host is drained.
-DAMAGED = ("damaged", "kydamage")
 # What is over in a minute is in every test run; these wait for somebody who says nothing, or are rarer.
 LONG = ("cache", "silent", "oldkey", "busy", "kysilent", "kybusy", "kyalter", "kylacks", "kyheld")
 CORE = tuple(name for name in ACCIDENTS if name not in LONG)
@@ -383,8 +381,7 @@ def said_in_the_plan(aftermath: Aftermath, name: str) -> bool:
 def refused(fleet: Fleet, aftermath: Aftermath, name: str) -> bool:
     """Return whether a plan made before an accident was refused in one line, and nothing was touched."""
     same = aftermath.before[name] == aftermath.after[name]
-    early = name in DAMAGED or not fleet.drained(name)
-    return same and early and one_line(aftermath.messages[name], ACCIDENTS[name].apply)
+    return same and not fleet.drained(name) and one_line(aftermath.messages[name], ACCIDENTS[name].apply)
 
 
 def test_real_obstacles_are_said_in_the_plan(aftermath: Aftermath) -> None:
