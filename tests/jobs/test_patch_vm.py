@@ -39,7 +39,7 @@ ALONE = "rm -f /etc/apt/sources.list"
 # Drivers of this machine alone: an emulated processor takes minutes to collect all others.
 SMALL = "echo MODULES=dep >/etc/initramfs-tools/conf.d/small"
 # What waits for the next start: all is well as long as the machine runs; then it cannot be reached for a while.
-SILENT_SECONDS = 420
+SILENT_SECONDS = 300
 SILENT = f"""
 cat >/etc/systemd/system/silent.service <<'UNIT'
 [Unit]
