@@ -78,3 +78,14 @@ def test_real_link_to_nothing_is_refused_and_the_old_one_stays(change: ModuleTyp
     with pytest.raises(change.Failed, match=r"9\.9 不存在"):
         switch(change, run, path, "9.9")
     assert path.readlink() == Path("1.0")
+
+
+def test_real_rollback_to_what_is_gone_is_refused_in_one_line(change: ModuleType, run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "current"
+    path.symlink_to("1.0")
+    switch(change, run, path, "1.1")
+    (tmp_path / "1.0").rmdir()
+    told = change.undo_run(change.Run("r2", "test", check=False, guard=None), "r1", force=False)
+    assert told["failed"] and told["msg"].startswith("[PS-E5006] 1 项在运行 r1 之后又被改过：file:")
+    assert "（原来指向的 1.0 已不存在）；没有撤销任何一项" in told["msg"]
+    assert path.readlink() == Path("1.1")
