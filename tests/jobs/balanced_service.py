@@ -37,14 +37,15 @@ WantedBy=multi-user.target
 END
 systemctl enable --quiet --now shop.service
 """
+# Who is out is drained (max_fails=0): else nginx gives the last one up for ten seconds when it is slow but once.
 # Both begin as BACKUP and neither takes the address back (nopreempt): it moves only when its holder gives it up.
 _BALANCER = """
 set -e
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q -y --no-install-recommends -t bullseye install nginx-light keepalived >/dev/null
 mkdir -p /etc/nginx/shop.d
-echo 'server {app1}:8080;' >/etc/nginx/shop.d/app1
-echo 'server {app2}:8080;' >/etc/nginx/shop.d/app2
+echo 'server {app1}:8080 max_fails=0;' >/etc/nginx/shop.d/app1
+echo 'server {app2}:8080 max_fails=0;' >/etc/nginx/shop.d/app2
 cat >/etc/nginx/sites-enabled/default <<'END'
 upstream shop {{ include /etc/nginx/shop.d/*; }}
 server {{
@@ -157,7 +158,7 @@ def _write_host_variables(copies: Copies) -> None:
 
 
 def _upstream(copies: Copies, node: str, mark: str) -> list[dict[str, object]]:
-    line = f"server {copies.addresses[node]}:8080{mark};"
+    line = f"server {copies.addresses[node]}:8080 max_fails=0{mark};"
     script = f"echo '{line}' >/etc/nginx/shop.d/{node} && nginx -t -q && systemctl try-reload-or-restart nginx"
     return [{"host": balancer, "argv": ["sh", "-c", script]} for balancer in BALANCERS]
 
