@@ -22,6 +22,7 @@ from panshi.lab.cli import app as lab_app
 from panshi.progress import Progress, show_error, show_result
 from panshi.report.cli import app as report_app
 from panshi.report.write import write_reports
+from panshi.secret.cli import app as secret_app
 
 app = typer.Typer(
     help="磐石：面向等保三级与日常运维的只读审计与自动化",
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.add_typer(lab_app, name="lab")
 app.add_typer(controls_app, name="controls")
 app.add_typer(report_app)
+app.add_typer(secret_app)
 app.command()(judges)
 
 _AUDIT = "审计范围"

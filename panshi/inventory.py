@@ -9,8 +9,9 @@ import os
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from panshi.errors import PanshiError
 _SSH_GETOPT = "1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:TVw:W:XYy"
 _SSH_ARGS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
 _ESTATE = re.compile(r"[\w][\w.-]*")
+_OURS = (f"{PREFIX}*", "ansible_*", "panshi_*", "lab_emulated*")
 _CONFIG = Path(__file__).resolve().parents[1] / "ansible.cfg"
 
 
@@ -107,6 +109,34 @@ def load_estate(inventory: Path, limit: str = "", vault_password_files: Sequence
     return Estate(_estate_name(source, names, folder), folder, hosts, (*source.warnings, *_duplicates(hosts)))
 
 
+def host_variables(
+    inventory: Path, limit: str, wanted: Sequence[str], vault_password_files: Sequence[Path] = ()
+) -> dict[str, tuple[dict[str, Any], Callable[[Any], Any]]]:
+    """Return, by host, variables resolved, with the function that resolves a value of theirs (here none is left to).
+
+    Args:
+        inventory: file or folder, anything that ``ansible -i`` takes from disk.
+        limit: Ansible host pattern; empty selects every host.
+        wanted: names of variables, or patterns with ``*``; those of the estate are always there.
+        vault_password_files: for vaulted variables, besides those of ansible.cfg.
+
+    Raises:
+        PanshiError: as :func:`load_estate`.
+    """
+    if not inventory.exists():
+        raise PanshiError("PS-E1001", f"没有找到清单 {inventory}", "检查 -i 的路径；试验环境请先运行 panshi lab up")
+    source = _Source(inventory, vault_password_files)
+    folder = str(inventory if inventory.is_dir() else inventory.parent)
+    names = (*wanted, "panshi_estate")
+    return {
+        host: (
+            {**source.variables(host, names), "inventory_hostname": host, "inventory_dir": folder},
+            lambda value: value,
+        )
+        for host in source.select(limit)
+    }
+
+
 def parse_ssh_arguments(text: str) -> dict[str, str]:
     """Return the options in a string of ssh(1) arguments by lower-case name; the first one wins, as in ssh.
 
@@ -177,8 +207,8 @@ class _Source:
         groups = (group.name for group in self._inventory.get_host(name).get_groups())
         return tuple(group for group in groups if group not in ("all", "ungrouped"))
 
-    def variables(self, name: str) -> dict[str, Any]:
-        """Return the variables that concern us, resolved."""
+    def variables(self, name: str, wanted: Sequence[str] = _OURS) -> dict[str, Any]:
+        """Return the variables that concern us, resolved; ``wanted`` are patterns of their names."""
         from ansible.errors import AnsibleError
         from ansible.template import Templar
 
@@ -189,7 +219,7 @@ class _Source:
         templar = Templar(loader=self._loader, variables=raw)
         resolved: dict[str, Any] = {}
         for key in raw:
-            if key.startswith((PREFIX, "ansible_", "panshi_", "lab_emulated")) and key not in _MAGIC:
+            if any(fnmatchcase(key, pattern) for pattern in wanted) and key not in _MAGIC:
                 try:
                     resolved[key] = plain(templar.template(raw[key]))
                 except AnsibleError as error:

@@ -269,6 +269,25 @@ class VersionRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RotationRow(Row):
+    """One event of a password, at ``time`` (UTC, ISO 8601); the password itself is never told.
+
+    ``event`` is resolved (an earlier run had not ended), pending, set, proved, refused (the old one), promoted, failed,
+    or shown (somebody looked). ``way`` says how it was tried, ``version`` which version of the store it is about.
+    """
+
+    kind: ClassVar[str] = "rotation"
+    host: str
+    target: str
+    account: str
+    event: str
+    time: str
+    way: str = ""
+    detail: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EndRow(Row):
     """The last line of a complete run. ``seconds`` is the wall time of the job, ``exit`` its exit status."""
 
@@ -292,6 +311,7 @@ _LISTS: Mapping[type[Row], str] = {
     PatchRow: "patches",
     ServiceRow: "services",
     VersionRow: "versions",
+    RotationRow: "rotations",
 }
 # What may stand between the first row and the last one, by its kind.
 ROWS: Mapping[str, type[Row]] = {**{row.kind: row for row in _LISTS}, SignedRow.kind: SignedRow}
@@ -338,6 +358,7 @@ class Run:
     patches: Sequence[PatchRow] = ()
     services: Sequence[ServiceRow] = ()
     versions: Sequence[VersionRow] = ()
+    rotations: Sequence[RotationRow] = ()
 
     def facts(self, host: str) -> Mapping[str, Any] | None:
         """Return the collected document of a host, read now, or None when nothing was collected.

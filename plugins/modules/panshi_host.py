@@ -13,6 +13,7 @@ import stat
 
 from ansible.module_utils import panshi_ledger as ledger
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.panshi_session import ssh_connection
 
 DOCUMENTATION = """
 module: panshi_host
@@ -130,7 +131,7 @@ def gather(paths: list[str]) -> dict:
     """Return everything."""
     release = _os_release()
     # client address, client port, server address, server port
-    session = (os.environ.get("SSH_CONNECTION") or _ssh_client()).split(" ")
+    session = ssh_connection().split(" ")
     installed = _installed()
     family = _family(release, installed)
     return {
@@ -245,24 +246,6 @@ def _suid() -> list[str]:
     argv = ["find", "/", "-xdev", "-type", "f", "-perm", "/6000", "-print"]
     _, out, _ = ledger.tool(argv, timeout=120)
     return sorted(line for line in out.splitlines() if not line.startswith(("/proc/", "/var/lib/containers/")))
-
-
-def _ssh_client() -> str:
-    """Return SSH_CONNECTION of the nearest ancestor that has it: sudo does not pass it on."""
-    pid = os.getppid()
-    while pid > 1:
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                words = file.read().split(b"\0")
-            with open(f"/proc/{pid}/stat") as file:
-                parent = int(file.read().rpartition(")")[2].split()[1])
-        except (OSError, ValueError):
-            return ""
-        for word in words:
-            if word.startswith(b"SSH_CONNECTION="):
-                return word.decode("ascii", "replace").partition("=")[2]
-        pid = parent
-    return ""
 
 
 def _ssh_algorithms(kind: str) -> list[str]:

@@ -1,0 +1,35 @@
+"""The bridge from a host's Ansible variables to its declared accounts and the estate's store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from panshi.harden.estate import estate_of, value_of
+from panshi.inventory import plain
+from panshi.secret import declared, store
+from panshi.secret.declared import Baseline, Declared
+from panshi.secret.store import Store
+
+Template = Callable[[Any], Any]
+# What a host's variables must hold for the functions below.
+VARIABLES = (declared.VARIABLE, store.VARIABLE, "harden_level", "mlps_*")
+
+
+def store_of(variables: Mapping[str, Any], template: Template) -> Store:
+    """Return the store of the estate that a host's variables come from."""
+    name, folder = estate_of(variables)
+    return store.open_store(name, folder, plain(template(variables.get(store.VARIABLE))))
+
+
+def accounts_of(variables: Mapping[str, Any], template: Template) -> list[Declared]:
+    """Return the accounts of a host whose passwords are rotated."""
+    value = plain(template(variables.get(declared.VARIABLE)))
+    if not value:
+        return declared.declared_accounts(str(variables["inventory_hostname"]), value, Baseline(0, 0, 0))
+    baseline = Baseline(
+        value_of("password_min_length", variables, template),
+        value_of("password_min_classes", variables, template),
+        value_of("password_max_days", variables, template),
+    )
+    return declared.declared_accounts(str(variables["inventory_hostname"]), value, baseline)

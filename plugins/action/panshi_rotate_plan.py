@@ -1,0 +1,74 @@
+"""Says, before any target is touched, whose passwords are due, and proves that the store can take the new ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from panshi.errors import PanshiError
+from panshi.record import utc_now
+from panshi.secret.declared import VARIABLE, Declared
+from panshi.secret.estate import accounts_of, store_of
+from panshi.secret.login import need_sshpass
+from panshi.secret.rotate import due
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """Reads variables and the store; touches no host. Its fact ``rotate_hosts`` is a host pattern."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Plan.
+
+        Raises:
+            AnsibleActionFail: PS-E70xx, one line; nothing was changed anywhere.
+        """
+        variables = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, variables)
+        spec = {"due_only": {"type": "bool", "default": False}, "hosts": {"type": "list", "elements": "str"}}
+        _, arguments = self.validate_argument_spec(spec)
+        try:
+            wanted = self._due(variables, arguments["hosts"], arguments["due_only"])
+        except PanshiError as error:
+            raise AnsibleActionFail(str(error)) from error
+        accounts = sum(len(names) for names in wanted.values())
+        for host, names in wanted.items():
+            display.display(f"{host}：{'、'.join(names)}")
+        display.display(f"待轮换：{len(wanted)} 台主机、{accounts} 个账户")
+        # A pattern that matches nothing, where nothing is due.
+        result.update(changed=False, ansible_facts={"rotate_hosts": ",".join(wanted) or "!all"})
+        return result
+
+    def _due(self, variables: dict[str, Any], hosts: list[str], due_only: bool) -> dict[str, list[str]]:
+        store = store_of(variables, self._templar.template)
+        declared = {host: self._declared(variables, host) for host in hosts}
+        if not any(declared.values()):
+            raise PanshiError(
+                "PS-E7007", f"所选主机都没有声明要轮换的账户（变量 {VARIABLE}）", "写法见 docs/runbook-secrets.md"
+            )
+        now = utc_now()
+        wanted = {
+            host: [
+                one.secret.account
+                for one in accounts
+                if not due_only or due(store.read(one.secret), one.max_age_days, now)
+            ]
+            for host, accounts in declared.items()
+        }
+        wanted = {host: names for host, names in wanted.items() if names}
+        if wanted and not self._task.check_mode:
+            need_sshpass()
+            store.check(wanted)
+        return wanted
+
+    def _declared(self, variables: dict[str, Any], host: str) -> list[Declared]:
+        of_host = {**variables["hostvars"][host]}
+        return accounts_of(of_host, self._templar.copy_with_new_env(available_variables=of_host).template)
