@@ -1,0 +1,84 @@
+"""Python starts this by itself when its folder is on PYTHONPATH: it makes an accident at one boundary of a rotation.
+
+PANSHI_TEST_POINT is the number of the boundary, PANSHI_TEST_ACCIDENT a command, or ``kill`` for the controller; the
+boundary's name goes to the file PANSHI_TEST_AT. The program under test knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_DURING = 0.4
+
+
+def main() -> None:
+    """Wrap every call that the protocol makes to store and target."""
+    os.environ.setdefault("PANSHI_TEST_MAIN", str(os.getpid()))
+    from panshi.secret import rotate, vault_file
+    from panshi.secret.linux import LinuxAccount
+
+    started = False
+    passed = 0
+
+    def boundary(name: str) -> None:
+        nonlocal passed
+        if not started:
+            return
+        if passed == int(os.environ["PANSHI_TEST_POINT"]):
+            accident(name)
+        passed += 1
+
+    def watched(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            boundary(f"before {name}")
+            if name == "set":
+                boundary("during set")
+            result = real(*args, **kwargs)
+            boundary(f"after {name}")
+            return result
+
+        return call
+
+    def from_here(*args: Any, **kwargs: Any) -> Any:
+        nonlocal started
+        started = True
+        boundary("start")
+        result = protocol(*args, **kwargs)
+        boundary("end")
+        return result
+
+    protocol, rotate.rotate = rotate.rotate, from_here
+    for owner, name in (
+        *((LinuxAccount, verb) for verb in ("which", "set", "prove", "refused")),
+        (vault_file.VaultFiles, "_temporary"),
+        (vault_file, "_sync_folder"),
+    ):
+        setattr(owner, name, watched(name, getattr(owner, name)))
+
+
+def accident(name: str) -> None:
+    """Make it, now or a moment later."""
+    Path(os.environ["PANSHI_TEST_AT"]).write_text(name)
+    if name.startswith("during"):
+        threading.Timer(_DURING, strike).start()
+    else:
+        strike()
+
+
+def strike() -> None:
+    """Kill the controller and this worker of it, or run the command."""
+    command = os.environ["PANSHI_TEST_ACCIDENT"]
+    if command == "kill":
+        os.kill(int(os.environ["PANSHI_TEST_MAIN"]), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+    subprocess.run(command, shell=True, check=True, timeout=20)
+
+
+if "PANSHI_TEST_POINT" in os.environ:
+    main()
