@@ -72,6 +72,7 @@ class LinuxAccount:
 _UNFIT = {
     "absent": ("不存在", "建立账户，或从 accounts_passwords 去掉"),
     "foreign": ("不是本机账户（不在 /etc/shadow）", "在账户所在的目录服务里更换"),
+    "expired": ("已到期", "延长账户的有效期，或从 accounts_passwords 去掉"),
     "locked": ("已锁定", "先解锁，或从 accounts_passwords 去掉；更换密码会把它解锁"),
 }
 

@@ -121,7 +121,7 @@ def test_real_kill_of_the_controller_loses_no_password(rotated: Rotation, point:
 
 
 def test_real_account_of_the_connection_with_its_password_and_sudo(rotated: Rotation) -> None:
-    """Ansible logs in to web1 and becomes root with the very password that is rotated, and is killed after it was set."""
+    """Ansible logs in and becomes root with the very password that is rotated, and is killed after it was set."""
     lookup = "{{ lookup('panshi_secret', 'ops') }}"
     by_password = {"ansible_password": lookup, "ansible_become_password": lookup}
     rotated.copies.variables(accounts_passwords=["ops"], ansible_ssh_password_mechanism="sshpass", **by_password)
@@ -140,15 +140,15 @@ def test_real_account_of_the_connection_with_its_password_and_sudo(rotated: Rota
 
 
 def test_real_passwords_are_nowhere_but_in_the_store(rotated: Rotation, tmp_path: Path) -> None:
-    seen: list[bytes] = []
+    seen: set[bytes] = set()
     stop = threading.Event()
 
     def watch() -> None:
-        while not stop.wait(0.005):
+        while not stop.wait(0.02):
             for process in Path("/proc").glob("[0-9]*"):
                 for name in ("cmdline", "environ"):
                     try:
-                        seen.append((process / name).read_bytes())
+                        seen.add((process / name).read_bytes())
                     except OSError:
                         continue
 
@@ -162,7 +162,7 @@ def test_real_passwords_are_nowhere_but_in_the_store(rotated: Rotation, tmp_path
         stop.set()
         watcher.join()
     assert done.status == 0, done.out[-3000:]
-    assert len(seen) > 1000 and log.stat().st_size > 1000
+    assert len(seen) > 50 and log.stat().st_size > 1000
     sampled = b"\0".join(seen)
     values = [*old.values(), *(rotated.value(*one) for one in old)]
     places = [str(rotated.operator.records), str(rotated.copies.folder), str(tmp_path), "/dev/shm"]
