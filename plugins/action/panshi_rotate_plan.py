@@ -19,7 +19,7 @@ display = Display()
 
 
 class ActionModule(ActionBase):
-    """Reads variables and the store; touches no host. Its fact ``rotate_hosts`` is a host pattern."""
+    """Reads variables and the store; touches no host. ``pattern`` of its result is a host pattern."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
             display.display(f"{host}：{'、'.join(names)}")
         display.display(f"待轮换：{len(wanted)} 台主机、{accounts} 个账户")
         # A pattern that matches nothing, where nothing is due.
-        result.update(changed=False, ansible_facts={"rotate_hosts": ",".join(wanted) or "!all"})
+        result.update(changed=False, pattern=",".join(wanted) or "!all")
         return result
 
     def _due(self, variables: dict[str, Any], hosts: list[str], due_only: bool) -> dict[str, list[str]]:

@@ -76,17 +76,19 @@ class Rotation:
             "ANSIBLE_SSH_ARGS": args,
             **(environment or {}),
         }
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **settings},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=400,
-        )
-        return Done(done.returncode, done.stdout, 0.0, ())
+        # A file and no pipe: the connections that a killed controller leaves behind would keep a pipe open.
+        told = self.operator.records / "told"
+        with told.open("w") as out:
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env={**os.environ, **settings},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                timeout=400,
+            )
+        return Done(done.returncode, told.read_text(), 0.0, ())
 
     def accident(self, point: int, what: str, *options: str, **variables: Any) -> str:
         """Rotate with an accident at a boundary; return its name, or nothing when there are fewer boundaries."""

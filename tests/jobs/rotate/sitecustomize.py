@@ -11,6 +11,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +73,18 @@ def accident(name: str) -> None:
 
 
 def strike() -> None:
-    """Kill the controller and this worker of it, or run the command."""
+    """Kill the controller and everything that it started, or run the command."""
     command = os.environ["PANSHI_TEST_ACCIDENT"]
     if command == "kill":
-        os.kill(int(os.environ["PANSHI_TEST_MAIN"]), signal.SIGKILL)
-        os.kill(os.getpid(), signal.SIGKILL)
+        members = [int(os.environ["PANSHI_TEST_MAIN"])]
+        for member in members:
+            with suppress(OSError):
+                for task in Path(f"/proc/{member}/task").glob("*/children"):
+                    members += [int(child) for child in task.read_text().split()]
+        members.remove(os.getpid())
+        for member in (*members, os.getpid()):
+            with suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
     subprocess.run(command, shell=True, check=True, timeout=20)
 
 
