@@ -7,6 +7,8 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -171,3 +173,39 @@ def test_what_a_killed_writer_left_is_removed(tmp_path: Path, store: VaultFiles)
 def test_store_that_is_not_understood_is_refused(tmp_path: Path, declared: Any) -> None:
     with pytest.raises(PanshiError, match="PS-E7007"):
         open_store("bureau", tmp_path, declared)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_real_full_disk_is_one_line_before_any_change(tmp_path: Path, store: VaultFiles) -> None:
+    with small_disk(tmp_path / "secrets"):
+        kept(store)
+        entry = store.read(SECRET)
+        with suppress(OSError), (tmp_path / "secrets" / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(1024))
+        with pytest.raises(PanshiError, match=r"PS-E7004.*磁盘空间不足"):
+            store.check(["web1"])
+        with store.hold("web1"), pytest.raises(PanshiError, match=r"PS-E7004.*磁盘空间不足"):
+            store.write(entry.begun(NEW))
+        assert store.read(SECRET) == entry
+
+
+def test_real_read_only_disk_is_one_line_and_can_be_read(tmp_path: Path, store: VaultFiles) -> None:
+    with small_disk(tmp_path / "secrets"):
+        kept(store)
+        entry = store.read(SECRET)
+        subprocess.run(["mount", "-o", "remount,ro", tmp_path / "secrets"], check=True)
+        with pytest.raises(PanshiError, match="PS-E7004") as told:
+            store.check(["web1"])
+        assert "\n" not in str(told.value)
+        assert store.read(SECRET) == entry
