@@ -97,6 +97,14 @@ def test_real_wrong_vault_password_changes_nothing(rotated: Rotation, tmp_path: 
         assert rotated.known(*one)
 
 
+def test_real_run_that_would_leave_a_password_in_a_file_is_refused(rotated: Rotation) -> None:
+    before = {one: rotated.value(*one) for one in ACCOUNTS}
+    done = rotated.rotate(environment={"ANSIBLE_KEEP_REMOTE_FILES": "1"})
+    assert done.status != 0 and "PS-E7015" in done.out
+    assert {one: rotated.value(*one) for one in ACCOUNTS} == before
+    assert all(rotated.entry(*one).pending is None for one in ACCOUNTS)
+
+
 def test_real_locked_account_is_left_alone(rotated: Rotation) -> None:
     rotated.copies.sh("web1", "passwd -l appsvc")
     try:
