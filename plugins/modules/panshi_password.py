@@ -23,7 +23,7 @@ author: Panshi
 description:
   - For the action plugin C(panshi_rotate) only, which sends it over standard input, and refuses to where a password
     would be written to a file on the way.
-  - C(set) goes through PAM as C(passwd) does. The rules that bind users bind it too, although it runs as root: what a
+  - C(set) goes through PAM as C(passwd) does. The rules that bind users bind it too, although it runs as root; what a
     module of PAM complains about is not set.
 options:
   verb:
