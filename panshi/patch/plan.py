@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,9 @@ def make_plan(
         made: time of that, ISO 8601.
         facts: by host name, what the module ``panshi_updates`` returned.
         settings: by host name: ``group`` (redundancy group, of which one member at a time is touched), ``order``
-            (within it; replicas before primaries), ``canary``, ``backup_hours`` (most age of the last backup),
-            ``share`` (part of the remaining hosts in the second wave), ``only`` (names of packages; empty for all).
+            (within it; replicas before primaries), ``drained_by`` (hosts that send it work and are told not to),
+            ``canary``, ``backup_hours`` (most age of the last backup), ``share`` (part of the remaining hosts in the
+            second wave), ``only`` (names of packages; empty for all).
     """
     hosts = {name: _host(found, settings.get(name, {})) for name, found in sorted(facts.items())}
     # What could not be asked, and what is locked, is seen by somebody before a host has nothing to install.
@@ -102,6 +104,7 @@ def _host(found: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
         "os": found["os"],
         "family": found["family"],
         "group": str(settings.get("group", "")),
+        "drained_by": sorted(settings.get("drained_by") or ()),
         "minutes": math.ceil(minutes),
         "reboot": reboot,
         "restarts": [name for name in found["affected"] if name not in NEVER_RESTARTED],
@@ -160,14 +163,21 @@ def order_waves(hosts: Iterable[str], settings: Mapping[str, Mapping[str, Any]])
 def _place(
     waves: list[tuple[str, list[str]]], first: int, name: str, settings: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """Put a host into the first wave from a position on that holds nobody of its group."""
-    group = settings.get(name, {}).get("group")
+    """Put a host into the first wave from a position on in which nobody is its partner."""
     position = first
-    while group and any(settings.get(other, {}).get("group") == group for other in waves[position][1]):
+    while any(_partners(name, other, settings) for other in waves[position][1]):
         position += 1
         if position == len(waves):
             waves.append((f"其余（{position - 1}）", []))
     waves[position][1].append(name)
+
+
+def _partners(one: str, other: str, hosts: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Return whether two hosts must not be touched at once: of one group, or one sends work to the other."""
+    mine, yours = hosts.get(one, {}), hosts.get(other, {})
+    if mine.get("group") and mine.get("group") == yours.get("group"):
+        return True
+    return other in (mine.get("drained_by") or ()) or one in (yours.get("drained_by") or ())
 
 
 def digest(document: Mapping[str, Any]) -> str:
@@ -250,9 +260,9 @@ def _is_exception(one: Any) -> bool:
 
 def _paired(waves: Sequence[Mapping[str, Any]], hosts: Mapping[str, Mapping[str, Any]]) -> str:
     for wave in waves:
-        groups = [str(hosts[name].get("group") or "") for name in wave["hosts"]]
-        if twice := sorted({group for group in groups if group and groups.count(group) > 1}):
-            return f"同一批中有冗余组 {'、'.join(twice)} 的两个成员，会同时中断"
+        for one, other in combinations(wave["hosts"], 2):
+            if _partners(one, other, hosts):
+                return f"同一批中有 {one} 与 {other}：同属一个冗余组，或一台为另一台分流，会同时中断"
     return ""
 
 

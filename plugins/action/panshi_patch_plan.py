@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ class ActionModule(ActionBase):
             facts[host] = plain(own[arguments["answers"]]["panshi_updates"])
             given = {key: own[f"patch_{key}"] for key in _SETTINGS if f"patch_{key}" in own}
             settings[host] = {key: plain(self._templar.template(value)) for key, value in given.items()}
+            settings[host]["drained_by"] = _balancers(own, host)
             if arguments["only"]:
                 settings[host]["only"] = arguments["only"]
         run, made = current_run(), f"{utc_now():%Y-%m-%dT%H:%M:%SZ}"
@@ -83,3 +85,9 @@ class ActionModule(ActionBase):
 
     def _revise(self, arguments: dict[str, Any]) -> Path:
         return Path(arguments["plan"])
+
+
+def _balancers(own: Mapping[str, Any], host: str) -> list[str]:
+    """Return the other hosts on which commands drain a host or send it work again."""
+    commands = [one for name in ("patch_host_drain", "patch_host_undrain") for one in plain(own.get(name) or [])]
+    return sorted({str(one["host"]) for one in commands if isinstance(one, Mapping) and one.get("host")} - {host})

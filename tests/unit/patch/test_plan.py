@@ -89,6 +89,12 @@ def test_every_host_is_in_one_wave_and_no_wave_has_two_of_a_group(names: list[st
         assert len(found) == len(set(found))
 
 
+def test_balancer_is_in_no_wave_with_whom_it_drains() -> None:
+    settings = {name: {"drained_by": ["lb1", "lb2"]} for name in ("app1", "app2", "app3")}
+    waves = [set(hosts) for _, hosts in order_waves(["app1", "app2", "app3", "lb1", "lb2"], {**settings, "lb1": {}})]
+    assert all(not (wave & {"lb1", "lb2"} and wave & set(settings)) for wave in waves)
+
+
 def test_canary_is_the_marked_one_and_replicas_come_before_primaries() -> None:
     settings: dict[str, dict[str, Any]] = {
         "db1": {"group": "db", "order": 9},
@@ -170,12 +176,22 @@ def test_plan_that_contradicts_itself_is_refused(tmp_path: Path, broken: Any, sa
     assert said in str(told.value)
 
 
-def test_two_of_a_redundancy_group_in_one_wave_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"web1": {"group": "web"}, "web2": {"group": "web"}},
+        {"web1": {"drained_by": ["web2"]}},
+        {"web2": {"drained_by": ["web1"]}},
+    ],
+)
+def test_two_that_would_be_away_at_once_are_refused_in_one_wave(
+    tmp_path: Path, settings: dict[str, dict[str, Any]]
+) -> None:
     facts = {"web1": answer(update("openssl")), "web2": answer(update("openssl"))}
-    document = made(facts, {"web1": {"group": "web"}, "web2": {"group": "web"}})
+    document = made(facts, settings)
     document["waves"] = [{"name": "一起", "hosts": ["web1", "web2"]}]
     save_plan(tmp_path / "plan.yml", document)
-    with pytest.raises(PanshiError, match="冗余组 web 的两个成员"):
+    with pytest.raises(PanshiError, match="同一批中有 web1 与 web2"):
         load_plan(tmp_path / "plan.yml")
 
 
