@@ -111,16 +111,16 @@ def drift(
 
     Args:
         planned: packages of the plan.
-        installed: version by package name, now.
+        installed: version by package name, now; several with commas between them, as rpm keeps kernels.
         offered: the version that the sources would install now, by package name.
         held: names of the packages that somebody has locked.
     """
     lines = []
     for one in planned:
         name, here = one["name"], installed.get(one["name"], "")
-        if here == one["to"]:
+        if one["to"] in here.split(","):
             continue
-        if here != one["from"]:
+        if one["from"] not in here.split(","):
             lines.append(f"{name} 现为 {here or '未安装'}，计划时为 {one['from'] or '未安装'}")
         elif name in held:
             lines.append(f"{name} 现在被锁定，不再更新")

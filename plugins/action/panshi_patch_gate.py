@@ -100,7 +100,11 @@ def _todo(plan: Plan, host: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     here = {**{one["name"]: one["from"] for one in answer["updates"]}, **answer["versions"]}
     # What a run that died had begun is taken back by the next change, so that what it left is not what will be there.
     unfinished = bool(answer["unfinished"])
-    todo = {one["name"]: one["to"] for one in planned["packages"] if unfinished or here.get(one["name"]) != one["to"]}
+    todo = {
+        one["name"]: one["to"]
+        for one in planned["packages"]
+        if unfinished or one["to"] not in here.get(one["name"], "").split(",")
+    }
     problems = [one for one in answer["problems"] if not (unfinished and one["code"] == "PS-E6004")]
     if todo and problems:
         first = problems[0]

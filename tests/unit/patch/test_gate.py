@@ -61,6 +61,10 @@ def test_host_that_came_to_its_end_has_nothing_to_do(gate: ModuleType, plan: Pla
     assert (found["todo"], found["resumed"]) == ({}, False)
 
 
+def test_kernel_of_an_rpm_host_that_keeps_the_old_one_beside_it_is_done(gate: ModuleType, plan: Plan) -> None:
+    assert gate._todo(plan, "web1", says("1.0-1,1.0-2"))["todo"] == {}
+
+
 def test_host_that_somebody_else_has_changed_is_refused(gate: ModuleType, plan: Plan) -> None:
     with pytest.raises(PanshiError, match="PS-E6107"):
         gate._todo(plan, "web1", says("1.0-9"))
