@@ -10,7 +10,7 @@ from ansible.utils.display import Display
 
 from panshi.errors import PanshiError
 from panshi.record import utc_now
-from panshi.secret.declared import VARIABLE, Declared
+from panshi.secret.declared import VARIABLE
 from panshi.secret.estate import accounts_of, store_of
 from panshi.secret.login import need_sshpass
 from panshi.secret.rotate import due
@@ -49,7 +49,8 @@ class ActionModule(ActionBase):
 
     def _due(self, variables: dict[str, Any], hosts: list[str], due_only: bool) -> dict[str, list[str]]:
         store = store_of(variables, self._templar.template)
-        declared = {host: self._declared(variables, host) for host in hosts}
+        # A view that resolves a variable when it is asked for, and no other.
+        declared = {host: accounts_of(variables["hostvars"][host], lambda value: value) for host in hosts}
         if not any(declared.values()):
             raise PanshiError(
                 "PS-E7007", f"所选主机都没有声明要轮换的账户（变量 {VARIABLE}）", "写法见 docs/runbook-secrets.md"
@@ -68,7 +69,3 @@ class ActionModule(ActionBase):
             need_sshpass()
             store.check(wanted)
         return wanted
-
-    def _declared(self, variables: dict[str, Any], host: str) -> list[Declared]:
-        of_host = {**variables["hostvars"][host]}
-        return accounts_of(of_host, self._templar.copy_with_new_env(available_variables=of_host).template)
