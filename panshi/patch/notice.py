@@ -37,6 +37,13 @@ class Notice:
     packages: Sequence[Mapping[str, Any]]
     jars: Sequence[Mapping[str, Any]]
 
+    @property
+    def about(self) -> dict[str, str]:
+        """What a plan keeps of it; times in local time without a zone, ISO 8601, empty for no deadline."""
+        deadline = self.deadline.isoformat(" ", "minutes") if self.deadline else ""
+        received = self.received.isoformat(" ", "minutes")
+        return {"id": self.id, "source": self.source, "received": received, "deadline": deadline}
+
     def hours(self, now: dt.datetime) -> float:
         """Return how long ago it came, in hours."""
         return round((now - self.received).total_seconds() / 3600, 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from itertools import count
@@ -363,6 +363,25 @@ class Patching:
         """When it was allowed, as signed."""
         window = self.document.get("window") or {}
         return f"{window.get('from') or '不限'} 至 {window.get('until') or '不限'}"
+
+    @property
+    def notice(self) -> str:
+        """The security notice that the plan answers, with the hours from its receipt to the end of the last run.
+
+        Empty for a plan without one. The notice's times are in Beijing time, as everywhere in the report.
+        """
+        about = self.document.get("notice") or {}
+        if not about:
+            return ""
+        ending = ended(self.last) or datetime.fromisoformat(last_seen(self.last))
+        here = (ending.astimezone(UTC) + timedelta(hours=8)).replace(tzinfo=None)
+        hours = (here - datetime.fromisoformat(str(about["received"]))).total_seconds() / 3600
+        text = f"{about['id']}（{about['source'] or '没有写来源'}），{about['received']} 收到"
+        text += f"，最后一次运行结束时过了 {hours:.1f} 小时"
+        if not about["deadline"]:
+            return text
+        late = here > datetime.fromisoformat(str(about["deadline"]))
+        return f"{text}，期限 {about['deadline']}，{'已逾期' if late else '未逾期'}"
 
     @property
     def made(self) -> str:

@@ -42,6 +42,7 @@ def _summary(document: Document, report: Patching) -> None:
             ("计划", report.made),
             ("签字的摘要", report.sha256 + genuine),
             ("窗口", report.window),
+            *([("安全通知", report.notice)] if report.notice else []),
             *(
                 (
                     "运行",

@@ -34,6 +34,7 @@ def _summary(book: Workbook, report: Patching) -> None:
         ("计划", report.made, ""),
         ("签字的摘要", report.sha256, genuine),
         ("窗口", report.window, ""),
+        *([("安全通知", report.notice, "")] if report.notice else []),
         *(
             (f"运行 {run.begin.run}", f"{stretch(run)}，执行人 {run.begin.operator}", f"记录链头 {run.head}")
             for run in report.runs

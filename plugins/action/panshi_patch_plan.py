@@ -17,6 +17,7 @@ from panshi.inventory import plain
 from panshi.patch import digest, load_plan, make_plan, save_plan
 from panshi.patch.document import lines_of, write_workbook
 from panshi.patch.document_docx import write_document
+from panshi.patch.notice import load_notice
 from panshi.record import utc_now
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +46,7 @@ class ActionModule(ActionBase):
                 "answers": {"type": "str", "default": "patch_found"},
                 "plan": {"type": "path"},
                 "folder": {"type": "path"},
+                "notice": {"type": "path"},
                 "only": {"type": "list", "elements": "str", "default": []},
             }
         )
@@ -80,6 +82,8 @@ class ActionModule(ActionBase):
         document = make_plan(name, run, made, facts, settings)
         answered = set(map(str, variables["ansible_play_hosts"]))
         document["unreachable"] = sorted(set(map(str, variables["ansible_play_hosts_all"])) - answered)
+        if arguments["notice"]:
+            document["notice"] = load_notice(Path(arguments["notice"])).about
         save_plan(path, document)
         return path
 

@@ -90,7 +90,9 @@ def test_real_affected_hosts_are_found_and_decoys_are_not(fleet: Fleet) -> None:
         ("app2", "2.17.1")
     }
     (plan,) = (fleet.operator.records / "plans").rglob("*.yml")
-    hosts = yaml.safe_load(plan.read_text(encoding="utf-8"))["hosts"]
+    document = yaml.safe_load(plan.read_text(encoding="utf-8"))
+    assert document["notice"]["received"]
+    hosts = document["hosts"]
     assert {name: [one["name"] for one in host["packages"]] for name, host in hosts.items()} == {
         "ky": ["openssh-server"]
     }

@@ -101,6 +101,17 @@ def test_run_that_went_well_is_counted_as_on_paper(tmp_path: Path) -> None:
     assert (attempt.seconds, attempt.drained_seconds) == (70.0, 50.0)
 
 
+@pytest.mark.parametrize(
+    ("deadline", "words"),
+    [("2026-11-21 23:59", "未逾期"), ("2026-11-21 22:04", "已逾期"), ("", "12.0 小时")],
+)
+def test_hours_since_the_notice_are_told_in_every_form(tmp_path: Path, deadline: str, words: str) -> None:
+    about = {"id": "NOTICE-1", "source": "上级", "received": "2026-11-21 10:05", "deadline": deadline}
+    good(tmp_path, document=plan(notice=about))
+    for text in (page(tmp_path), str(book(tmp_path)["汇总"]), paper(tmp_path)):
+        assert "NOTICE-1（上级），2026-11-21 10:05 收到，最后一次运行结束时过了 12.0 小时" in text and words in text
+
+
 def test_canary_that_was_returned_leaves_the_rest_untouched(tmp_path: Path) -> None:
     report = told(broken(tmp_path))
     assert states(report) == [State.RETURNED, State.UNTOUCHED, State.UNTOUCHED]
