@@ -16,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from harden_run import Done, Operator
 from lab_copies import lab_copies
 
+from panshi.patch import digest, load_plan
+
 pytestmark = pytest.mark.lab
 POM = "META-INF/maven/org.apache.logging.log4j/log4j-core/pom.properties"
 NOTICE = {
@@ -103,7 +105,12 @@ def test_real_proof_fails_while_anybody_is_affected_and_passes_afterwards(fleet:
     assert before.status != 0
     assert "[PS-E6203] 通知 N-1：仍受影响的主机 app1、ky" in before.out
     fleet.operator.copies.sh("app1", "rm /opt/shop.ear")
-    fleet.operator.copies.sh("ky", "dnf -q -y update openssh openssh-server openssh-clients")
+    (plan,) = (fleet.operator.records / "plans").rglob("*.yml")
+    signed = digest(load_plan(plan).document)
+    patched = fleet.operator.play("patch_apply.yml", plan=str(plan), plan_sha256=signed)
+    assert patched.status == 0, patched.out[-3000:]
+    (report,) = patched.runs("patch_apply")[0].path.glob("report/*.html")
+    assert "安全通知" in report.read_text(encoding="utf-8")
     deleted = fleet.ask(none_left=True)
     assert deleted.status != 0, "the process still runs from the deleted archive"
     assert "[PS-E6203] 通知 N-1：仍受影响的主机 app1；" in deleted.out
