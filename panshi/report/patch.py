@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -17,7 +18,7 @@ from typing import Any
 
 from panshi.patch.plan import digest
 from panshi.record import ChangeRow, GuardRow, HostRow, PatchRow, Run, ServiceRow, SkipRow
-from panshi.report.text import clock
+from panshi.report.text import beijing, clock
 from panshi.verdict import Status
 
 NOT_INSTALLED = "未安装"
@@ -386,7 +387,10 @@ class Patching:
     @property
     def made(self) -> str:
         """Which plan it is, and when it was made. A person may have edited it, so nothing but its hosts is certain."""
-        return f"{self.document.get('run') or '未写编号'}，制订于 {self.document.get('made') or '未写时间'}"
+        made = str(self.document.get("made") or "未写时间")
+        with suppress(ValueError):  # what somebody has written over it stays as it is
+            made = beijing(made)
+        return f"{self.document.get('run') or '未写编号'}，制订于 {made}"
 
     @cached_property
     def waves(self) -> Mapping[str, tuple[str, ...]]:
