@@ -93,7 +93,7 @@ def store(folder: Path, address: str) -> Iterator[str]:
 def fresh(folder: Path, hosts: Sequence[str], image: str, kept: Path) -> Iterator[Copies]:
     """Make hosts that have their lists, and whose archives come from the store."""
     with (
-        lab_copies(folder, "panshi-lab-acc", SUBNET, dict.fromkeys(hosts, image)) as copies,
+        lab_copies(folder, "panshi-lab-bench", SUBNET, dict.fromkeys(hosts, image)) as copies,
         store(kept, copies.gateway) as proxy,
     ):
         copies.variables(guard_second_way={"user": "rescue", "key": str(copies.state.key)})
