@@ -8,10 +8,10 @@ the target may have is in the store, and the next run asks the target which one 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from panshi.errors import PanshiError
 from panshi.record import RotationRow, utc_now
@@ -55,6 +55,31 @@ class Target(Protocol):
         """Log in anew with one that should not: ``accepted`` is then False, and the reason is the password."""
 
 
+@runtime_checkable
+class SideBySide(Protocol):
+    """What a target brings as well when it can have an old and a new password that both work."""
+
+    def retire(self, value: str) -> bool:
+        """Leave this password as the only one. Returns False when it was that already: nothing was changed."""
+
+
+class Dependent(Protocol):
+    """Something else that holds the password: a service's configuration, a replica."""
+
+    def __str__(self) -> str:
+        """Return where it is, in a few words."""
+
+    def ready(self, known: Mapping[Slot, str]) -> None:
+        """Refuse by PanshiError what could not be updated, before anything is changed.
+
+        Args:
+            known: values that it may hold now; with a ``pending`` one an earlier run may have stopped in the middle.
+        """
+
+    def update(self, known: Mapping[Slot, str], value: str) -> Answer:
+        """Make it hold the value, make it use it, and prove that it does; done again, it comes to the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is to be done.
@@ -73,7 +98,9 @@ class Order:
 Tell = Callable[[RotationRow], None]
 
 
-def rotate(store: Store, target: Target, entry: Entry, order: Order, tell: Tell) -> Entry:
+def rotate(
+    store: Store, target: Target, entry: Entry, order: Order, tell: Tell, dependents: Sequence[Dependent] = ()
+) -> Entry:
     """Give an account a new password, or bring an unfinished rotation to its end; the caller holds the scope.
 
     Args:
@@ -82,15 +109,19 @@ def rotate(store: Store, target: Target, entry: Entry, order: Order, tell: Tell)
         entry: what is known.
         order: how and why.
         tell: takes the rows of the record as things happen.
+        dependents: what else holds the password, in the order of their update.
 
     Returns:
         the entry, without a pending version.
 
     Raises:
         PanshiError: PS-E7008 the target's own rules refuse the password, and the old one still works; PS-E7009 the new
-            one is not proven; PS-E7010 the old one still works; what store and target raise.
+            one is not proven; PS-E7010 the old one still works; PS-E7101 a dependent is not updated; what store, target
+            and dependents raise.
     """
     say = _Teller(entry, tell)
+    for dependent in dependents:
+        dependent.ready(entry.known())
     found = target.which(entry)
     if entry.pending is None:
         entry = store.write(entry.begun(_new_version(entry, order)))
@@ -114,6 +145,9 @@ def rotate(store: Store, target: Target, entry: Entry, order: Order, tell: Tell)
             "按原因处理（账户是否被锁定、过期）后再运行，会从这里继续",
         )
     say("proved", entry, answer)
+    _update(dependents, entry, say)
+    if isinstance(target, SideBySide) and target.retire(pending.value):
+        say("retired", entry)
     old = entry.current.value if entry.current else generate(order.policy, entry.secret.account)
     answer = target.refused(old)
     if answer.accepted:
@@ -135,6 +169,31 @@ _FOUND: dict[Slot | None, str] = {
     "previous": "上次中断：目标上是更早的密码",
     None: "上次中断：目标上的密码不是库里的任何一个",
 }
+
+
+def _update(dependents: Sequence[Dependent], entry: Entry, say: _Teller) -> None:
+    """Update every dependent, whatever became of the others: each one done is one less that is without a password.
+
+    Raises:
+        PanshiError: PS-E7101 names those that are not done; the next run goes on with them.
+    """
+    failed = []
+    for dependent in dependents:
+        try:
+            answer = dependent.update(entry.known(), _pending(entry).value)
+            problem = "" if answer.accepted else f"{answer.way}：{answer.detail}"
+        except PanshiError as error:
+            problem = f"{error.code} {error.message}"
+        if problem:
+            failed.append(f"{dependent}（{problem}）")
+        else:
+            say("dependent", entry, answer, str(dependent))
+    if failed:
+        raise PanshiError(
+            "PS-E7101",
+            f"{entry.secret} 的新密码已设好，这些地方没有更新：{'；'.join(failed)}；新旧密码都在库里",
+            "按原因处理后再运行，会从这里继续；目标支持新旧并存时，旧密码在此之前一直有效",
+        )
 
 
 def _new_version(entry: Entry, order: Order) -> Version:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Any
 
@@ -14,14 +15,15 @@ from panshi.errors import PanshiError
 from panshi.harden.run import current_run, record_payload
 from panshi.inventory import plain
 from panshi.record import RotationRow, utc_now
-from panshi.secret.declared import Declared, connection_last
+from panshi.secret.declared import connection_last
+from panshi.secret.elsewhere import for_other_host
 from panshi.secret.estate import accounts_of, store_of
-from panshi.secret.linux import LinuxAccount
+from panshi.secret.kinds import DEPENDENTS, KINDS
 from panshi.secret.login import password_login
 from panshi.secret.model import Entry
-from panshi.secret.rotate import Order, due, rotate, rotation_row
+from panshi.secret.rotate import Answer, Order, due, rotate, rotation_row
 
-_MODULE = "panshi_password"
+_CHANGES = ("set", "dependent", "retired", "promoted")
 
 
 class ActionModule(ActionBase):
@@ -47,38 +49,33 @@ class ActionModule(ActionBase):
             said = str(error).splitlines()[0]
             self._tell_failed(said)
             result.update(unreachable=True, msg=said)
-        result["changed"] = any(row.event in ("set", "promoted") for row in self._rows)
+        result["changed"] = any(row.event in _CHANGES for row in self._rows)
         rows = [{"kind": row.kind, **asdict(row)} for row in self._rows]
         if rows:
             result["panshi_record"] = record_payload(self._variables, self._templar.template, rows)
         return result
 
     def _rotate(self, due_only: bool, ticket: str) -> None:
-        host = str(self._variables["inventory_hostname"])
         store = store_of(self._variables, self._templar.template)
         accounts = accounts_of(self._variables, self._templar.template)
         carrying = _Carrying(self._connection, self._play_context)
         if self._task.check_mode:
             return
-        with store.hold(host):
-            self._reach(carrying, {one.secret.account: store.read(one.secret) for one in accounts})
+        with ExitStack() as held:
+            for scope in sorted({one.secret.scope for one in accounts}):
+                held.enter_context(store.hold(scope))
+            local = [one.secret for one in accounts if one.secret.target == "linux"]
+            self._reach(carrying, {secret.account: store.read(secret) for secret in local})
+            means = _Means(self, carrying)
             for one in connection_last(accounts, carrying.accounts):
                 entry = self._at = store.read(one.secret)
                 if due_only and not due(entry, one.max_age_days, utc_now()):
                     continue
+                target = KINDS[one.secret.target].make(one, entry, means)
+                dependents = [DEPENDENTS[each.kind].make(one, each, means.on(each.host)) for each in one.dependents]
                 order = Order(one.policy, ticket, current_run())
-                rotate(store, self._target(one, entry, carrying), entry, order, self._rows.append)
+                rotate(store, target, entry, order, self._rows.append, dependents)
             self._at = None
-
-    def _target(self, one: Declared, entry: Entry, carrying: _Carrying) -> LinuxAccount:
-        account = one.secret.account
-        login = None
-        if self._connection._load_name == "ssh":
-            login = password_login(self._variables, self._templar.template, self._play_context, account)
-        known = set(entry.known().values())
-        return LinuxAccount(
-            one.secret.scope, account, self._ask, login, lambda value: carrying.use(account, known, value)
-        )
 
     def _reach(self, carrying: _Carrying, entries: Mapping[str, Entry]) -> None:
         """Find the password that the connection itself has to use now, when its rotation did not come to its end.
@@ -96,7 +93,7 @@ class ActionModule(ActionBase):
                 if not carrying.use(account, set(known.values()), value):
                     break
                 try:
-                    self._ask(verb="look", account=account)
+                    self.ask("panshi_password", verb="look", account=account)
                     break
                 except (AnsibleError, PanshiError) as error:
                     failures.append(str(error).splitlines()[0])
@@ -108,14 +105,20 @@ class ActionModule(ActionBase):
                     "检查网络与账户是否被锁定；新旧密码都在库里，从控制台登录后再运行",
                 )
 
-    def _ask(self, **arguments: Any) -> Mapping[str, Any]:
+    def ask(self, module: str, /, **arguments: Any) -> Mapping[str, Any]:
+        """Run a module on the host of this action's connection, nothing of its arguments on the host's disk.
+
+        Raises:
+            PanshiError: PS-E7015 they would be; PS-E7013 it failed.
+            AnsibleConnectionFailure: the host does not answer.
+        """
         if not self._connection.is_pipelining_enabled():
             raise PanshiError(
                 "PS-E7015",
                 "Ansible 的 pipelining 没有启用，密码会写进目标上的临时文件",
                 "启用 pipelining（ansible.cfg 的默认），不要设 ANSIBLE_KEEP_REMOTE_FILES；没有改动这台目标",
             )
-        answer: dict[str, Any] = self._execute_module(_MODULE, module_args=arguments, task_vars=self._variables)
+        answer: dict[str, Any] = self._execute_module(module, module_args=arguments, task_vars=self._variables)
         if answer.get("unreachable"):
             raise AnsibleConnectionFailure(str(answer.get("msg", "")))
         if answer.get("failed"):
@@ -125,9 +128,64 @@ class ActionModule(ActionBase):
             )
         return answer
 
+    def ssh_login(self, account: str) -> Callable[[str], Answer] | None:
+        """Return what logs in to the host anew as an account."""
+        if self._connection._load_name != "ssh":
+            return None
+        return password_login(self._variables, self._templar.template, self._play_context, account)
+
+    def for_other_host(self, host: str) -> ActionModule:
+        """Return this action for another host."""
+        other: ActionModule = for_other_host(self, host, self._variables)
+        return other
+
     def _tell_failed(self, said: str) -> None:
         if self._at is not None:
             self._rows.append(rotation_row(self._at, "failed", detail=said))
+
+
+class _Means:
+    """What targets and dependents of a host may do; see ``panshi/secret/kinds.py``."""
+
+    def __init__(self, action: ActionModule, carrying: _Carrying) -> None:
+        self._action = action
+        self._carrying = carrying
+        self.ask = action.ask
+        self.ssh_login = action.ssh_login
+
+    def on(self, host: str) -> Callable[..., Mapping[str, Any]]:
+        """Return what asks another host, or this one."""
+        here = host == self._action._variables["inventory_hostname"]
+        return self.ask if here else _Elsewhere(self._action, host).ask
+
+    def carry(self, account: str, known: set[str], value: str) -> None:
+        """Give the connection a new password."""
+        self._carrying.use(account, known, value)
+
+
+class _Elsewhere:
+    """Another host: connected to when it is first asked, and an error where it does not answer.
+
+    The host of the task is not lost with it, so that what is not done there can be told and done by the next run.
+    """
+
+    def __init__(self, action: ActionModule, host: str) -> None:
+        self._here = action
+        self._host = host
+        self._there: ActionModule | None = None
+
+    def ask(self, module: str, /, **arguments: Any) -> Mapping[str, Any]:
+        """Run a module there."""
+        if self._there is None:
+            self._there = self._here.for_other_host(self._host)
+        try:
+            return self._there.ask(module, **arguments)
+        except AnsibleError as error:
+            raise PanshiError(
+                "PS-E7013",
+                f"主机 {self._host} 上的操作没有完成：{str(error).splitlines()[0][:300]}；已存的密码都在库里",
+                "按原因处理后再运行",
+            ) from None
 
 
 class _Carrying:

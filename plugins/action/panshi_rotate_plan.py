@@ -10,7 +10,7 @@ from ansible.utils.display import Display
 
 from panshi.errors import PanshiError
 from panshi.record import utc_now
-from panshi.secret.declared import VARIABLE
+from panshi.secret.declared import VARIABLE, Declared, one_host_each
 from panshi.secret.estate import accounts_of, store_of
 from panshi.secret.login import need_sshpass
 from panshi.secret.rotate import due
@@ -55,17 +55,32 @@ class ActionModule(ActionBase):
             raise PanshiError(
                 "PS-E7007", f"所选主机都没有声明要轮换的账户（变量 {VARIABLE}）", "写法见 docs/runbook-secrets.md"
             )
+        one_host_each(one for accounts in declared.values() for one in accounts)
+        self._need_hosts(variables, declared)
         now = utc_now()
         wanted = {
-            host: [
-                one.secret.account
-                for one in accounts
-                if not due_only or due(store.read(one.secret), one.max_age_days, now)
-            ]
+            host: [one for one in accounts if not due_only or due(store.read(one.secret), one.max_age_days, now)]
             for host, accounts in declared.items()
         }
-        wanted = {host: names for host, names in wanted.items() if names}
+        wanted = {host: accounts for host, accounts in wanted.items() if accounts}
+        secrets = [one.secret for accounts in wanted.values() for one in accounts]
         if wanted and not self._task.check_mode:
-            need_sshpass()
-            store.check(wanted)
-        return wanted
+            if any(secret.target == "linux" for secret in secrets):
+                need_sshpass()
+            store.check(sorted({secret.scope for secret in secrets}))
+        return {host: [_name(one) for one in accounts] for host, accounts in wanted.items()}
+
+    def _need_hosts(self, variables: dict[str, Any], declared: dict[str, list[Declared]]) -> None:
+        for one in (one for accounts in declared.values() for one in accounts):
+            if unknown := sorted({each.host for each in one.dependents} - set(variables["hostvars"])):
+                raise PanshiError(
+                    "PS-E7007",
+                    f"{one.secret} 的 dependents 里的主机 {'、'.join(unknown)} 不在清单里",
+                    "改正 accounts_passwords；没有改动任何目标",
+                )
+
+
+def _name(one: Declared) -> str:
+    """Return an account's name for people: its kind is said where it is not a local one."""
+    secret = one.secret
+    return secret.account if secret.target == "linux" else f"{secret.target}/{secret.account}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from ansible.parsing.vault import VaultSecret
 
+from panshi.errors import PanshiError
 from panshi.secret import Entry, SecretId
 from panshi.secret.model import Slot
 from panshi.secret.policy import Policy
@@ -50,6 +52,66 @@ class FileAccount:
 
     def refused(self, value: str) -> Answer:
         return self.prove(value)
+
+
+@dataclass
+class DualAccount(FileAccount):
+    """One that can have two passwords, a line each."""
+
+    @property
+    def password(self) -> str:
+        return self.path.read_text().split("\n")[-1]
+
+    def _write(self, *values: str) -> None:
+        new = self.path.with_name("new")
+        new.write_text("\n".join(values))
+        new.replace(self.path)
+
+    def which(self, entry: Entry) -> Slot | None:
+        return next((slot for slot, value in entry.known().items() if self.works(value)), None)
+
+    def works(self, value: str) -> bool:
+        return value in self.path.read_text().split("\n")
+
+    def set(self, value: str) -> None:
+        self._write(self.password, value)
+
+    def prove(self, value: str) -> Answer:
+        return Answer(self.works(value), "文件")
+
+    def retire(self, value: str) -> bool:
+        if self.path.read_text() == value:
+            return False
+        self._write(value)
+        return True
+
+
+@dataclass
+class FileDependent:
+    """A client of an account, which keeps the password in a file of its own and logs in with it."""
+
+    path: Path
+    account: FileAccount
+    broken: str = ""
+
+    def __str__(self) -> str:
+        return f"app1:{self.path.name}"
+
+    @property
+    def works(self) -> bool:
+        return self.account.prove(self.path.read_text()).accepted
+
+    def ready(self, known: Mapping[Slot, str]) -> None:
+        if not self.path.exists():
+            raise PanshiError("PS-E7013", f"{self.path.name} 不存在", "")
+
+    def update(self, known: Mapping[Slot, str], value: str) -> Answer:
+        if self.broken:
+            raise PanshiError("PS-E7013", self.broken, "")
+        new = self.path.with_name("new-of-client")
+        new.write_text(value)
+        new.replace(self.path)
+        return Answer(self.works, "客户端")
 
 
 @pytest.fixture

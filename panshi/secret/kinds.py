@@ -1,0 +1,117 @@
+"""The kinds of accounts whose passwords can be rotated, and of what else may hold such a password: two tables.
+
+A new kind is one class beside the others, one line in a table here, and the characters that the product does not take
+in ``policy.py`` (docs/design.md, 9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Protocol
+
+from panshi.secret.linux import LinuxAccount, Login
+
+if TYPE_CHECKING:
+    from panshi.secret.declared import Declared, Dependence
+    from panshi.secret.model import Entry
+    from panshi.secret.rotate import Dependent, Target
+
+
+# Runs a module by its name, like Means.ask.
+Ask = Callable[..., Mapping[str, Any]]
+
+
+class Means(Protocol):
+    """What a target can do to the world: all of it goes through Ansible's connections."""
+
+    def ask(self, module: str, /, **arguments: Any) -> Mapping[str, Any]:
+        """Run a module on the account's host, its arguments on standard input only, and return its result.
+
+        Raises:
+            PanshiError: PS-E7013 it failed, or the connection broke.
+        """
+
+    def on(self, host: str) -> Ask:
+        """Return ``ask`` of any host of the inventory, which is connected to as that host's variables say."""
+
+    def ssh_login(self, account: str) -> Login | None:
+        """Return what logs in to the host anew by SSH as an account; None where the host is not reached by SSH."""
+
+    def carry(self, account: str, known: set[str], value: str) -> None:
+        """Give the connection itself a new password, wherever it uses one of the known ones of this local account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a declaration: whether a value fits, and in Chinese what does."""
+
+    fits: Callable[[Any], bool]
+    what: str
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value) and value.isprintable()
+
+
+def _is_path(value: Any) -> bool:
+    return _is_text(value) and PurePosixPath(value).is_absolute()
+
+
+def _is_port(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536
+
+
+TEXT = Option(_is_text, "一行文字")
+PATH = Option(_is_path, "绝对路径")
+PORT = Option(_is_port, "端口号")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of account.
+
+    Args:
+        make: the target of a declared account, from what is known of it and by what means it is reached.
+        options: that its ``at`` takes, by name.
+        needs: names of those that must be given.
+        shared: several hosts may have the same account, so that it may be declared with a ``scope`` of its own.
+        problem: returns in Chinese what is wrong with an account's name and its options together, or an empty text.
+    """
+
+    make: Callable[[Declared, Entry, Means], Target]
+    options: Mapping[str, Option] = field(default_factory=dict)
+    needs: frozenset[str] = frozenset()
+    shared: bool = False
+    problem: Callable[[str, Mapping[str, Any]], str] = lambda account, at: ""
+
+
+@dataclass(frozen=True, slots=True)
+class DependentKind:
+    """One kind of what else holds a password; the option that has its name says where, for example which file.
+
+    Args:
+        make: the dependent, from its account, its declaration and what asks its host.
+        options: beside ``host``, by name; the kind's own name among them.
+        elsewhere: it is on another host by its nature: the option that has its name is that host.
+    """
+
+    make: Callable[[Declared, Dependence, Ask], Dependent]
+    options: Mapping[str, Option]
+    elsewhere: bool = False
+
+
+def _linux(one: Declared, entry: Entry, means: Means) -> LinuxAccount:
+    account, known = one.secret.account, set(entry.known().values())
+    return LinuxAccount(
+        one.host,
+        account,
+        lambda **arguments: means.ask("panshi_password", **arguments),
+        means.ssh_login(account),
+        lambda value: means.carry(account, known, value),
+    )
+
+
+KINDS: Mapping[str, Kind] = {"linux": Kind(_linux)}
+DEPENDENTS: Mapping[str, DependentKind] = {}
