@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
+from panshi.secret.held import HeldInFile
 from panshi.secret.linux import LinuxAccount, Login
+from panshi.secret.mysql import DatabaseAccount, Replica, name_problem
 
 if TYPE_CHECKING:
     from panshi.secret.declared import Declared, Dependence
@@ -107,11 +110,33 @@ def _linux(one: Declared, entry: Entry, means: Means) -> LinuxAccount:
     return LinuxAccount(
         one.host,
         account,
-        lambda **arguments: means.ask("panshi_password", **arguments),
+        partial(means.ask, "panshi_password"),
         means.ssh_login(account),
         lambda value: means.carry(account, known, value),
     )
 
 
-KINDS: Mapping[str, Kind] = {"linux": Kind(_linux)}
-DEPENDENTS: Mapping[str, DependentKind] = {}
+def _mysql(one: Declared, entry: Entry, means: Means) -> DatabaseAccount:
+    return DatabaseAccount(one.host, one.secret.account, one.at, partial(means.ask, "panshi_mysql"))
+
+
+def _replica(one: Declared, of: Dependence, ask: Ask) -> Replica:
+    at = {key: value for key, value in of.options.items() if key == "socket"}
+    return Replica(of.host, one.secret.account, of.options.get("channel", ""), at, partial(ask, "panshi_mysql"))
+
+
+def _held(one: Declared, of: Dependence, ask: Ask) -> HeldInFile:
+    options = {key: value for key, value in of.options.items() if key != "file"}
+    return HeldInFile(of.host, of.options["file"], options, partial(ask, "panshi_held"))
+
+
+KINDS: Mapping[str, Kind] = {
+    "linux": Kind(_linux),
+    "mysql": Kind(_mysql, {"socket": PATH}, shared=True, problem=name_problem),
+}
+DEPENDENTS: Mapping[str, DependentKind] = {
+    "file": DependentKind(
+        _held, {"file": PATH, "key": TEXT, "reload": TEXT, "restart": TEXT, "port": PORT, "url": TEXT}
+    ),
+    "replica": DependentKind(_replica, {"replica": TEXT, "channel": TEXT, "socket": PATH}, elsewhere=True),
+}

@@ -28,7 +28,7 @@ set -e
 useradd -m appsvc
 if [ -f /etc/security/pwquality.conf ]; then echo 'dictcheck = 0' >>/etc/security/pwquality.conf; fi
 """
-_VAULT_PASSWORD = "of-the-test-only"
+VAULT_PASSWORD = "of-the-test-only"
 _CRYPT = ctypes.CDLL("libcrypt.so.1").crypt
 _CRYPT.restype = ctypes.c_char_p
 
@@ -48,7 +48,7 @@ class Rotation:
     @property
     def store(self) -> VaultFiles:
         """The estate's store, opened by the test itself."""
-        secrets = [("default", VaultSecret(_VAULT_PASSWORD.encode()))]
+        secrets = [("default", VaultSecret(VAULT_PASSWORD.encode()))]
         return VaultFiles(self.copies.folder / "secrets", "estate", secrets)
 
     def entry(self, host: str, account: str) -> Entry:
@@ -72,7 +72,7 @@ class Rotation:
             "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_VAULT_PASSWORD_FILE": str(self.password_file),
+            "ANSIBLEVAULT_PASSWORD_FILE": str(self.password_file),
             "ANSIBLE_SSH_ARGS": args,
             **(environment or {}),
         }
@@ -141,7 +141,7 @@ def rotation(folder: Path, subnet: str = "203.0.113.160/27") -> Iterator[Rotatio
     """Start the hosts, with two accounts declared whose passwords nobody knows yet."""
     password_file = folder / "vault-password"
     with lab_copies(folder / "estate", "panshi-lab-sec", subnet, HOSTS) as copies:
-        password_file.write_text(f"{_VAULT_PASSWORD}\n")
+        password_file.write_text(f"{VAULT_PASSWORD}\n")
         (folder / "records").mkdir()
         for host in HOSTS:
             copies.sh(host, PREPARE)
