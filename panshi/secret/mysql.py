@@ -144,7 +144,9 @@ class Replica:
 def told(status: Mapping[str, str]) -> str:
     """Return how a replica stands, in one line."""
     threads = f"接收线程 {status['io']}，应用线程 {status['sql']}"
-    return f"{threads}，{status['error']}" if status["error"] else threads
+    # A statement that did not work is quoted in the error, and may be one with a password.
+    error = re.split(r" on query\b|Query:", status["error"])[0]
+    return f"{threads}，{error}" if error else threads
 
 
 _UNFIT = {

@@ -35,6 +35,7 @@ slow_query_log_file=/var/lib/mysql/slow.log
 performance_schema=1
 bind_address=0.0.0.0
 innodb_flush_log_at_trx_commit=2
+plugin_load_add=auth_ed25519
 read_only={read_only}
 """
 _ACCOUNTS = f"""
@@ -43,7 +44,7 @@ CREATE TABLE shop.orders (id INT AUTO_INCREMENT PRIMARY KEY, at DATETIME(3) DEFA
 CREATE USER app@'203.0.113.%' IDENTIFIED BY '{INSTALLED}', app@localhost IDENTIFIED BY '{INSTALLED}';
 GRANT ALL ON shop.* TO app@'203.0.113.%';
 GRANT ALL ON shop.* TO app@localhost;
-CREATE USER dba@localhost IDENTIFIED BY '{INSTALLED}';
+CREATE USER dba@localhost IDENTIFIED VIA ed25519 USING PASSWORD('{INSTALLED}');
 GRANT ALL ON *.* TO dba@localhost WITH GRANT OPTION;
 CREATE USER repl@'203.0.113.%' IDENTIFIED BY '{INSTALLED}';
 GRANT REPLICATION SLAVE ON *.* TO repl@'203.0.113.%';
@@ -117,7 +118,7 @@ class Databases(Rotation):
             if account != "dba":
                 assert self.takes(PRIMARY, account, value, self.address(PRIMARY)) is works, (account, works)
         ways = self.sql(PRIMARY, f"SELECT priv FROM mysql.global_priv WHERE user='{account}'")
-        assert ways.count("mysql_native_password") == len(ways.splitlines())
+        assert ways.count("ed25519" if account == "dba" else "mysql_native_password") == len(ways.splitlines())
         self.caught_up()
 
     def known(self, host: str, account: str) -> bool:
@@ -166,14 +167,23 @@ def prepare(copies: Copies) -> None:
     _put(copies, REPLICA, "/usr/local/bin/shop", _SHOP.format(primary=primary))
     _put(copies, REPLICA, "/etc/systemd/system/shop.service", _UNIT)
     copies.sh(REPLICA, "chmod 755 /usr/local/bin/shop; chmod 640 /etc/shop/shop.conf; systemctl start shop")
-    host_variables(copies, accounts_passwords=declared())
+    _declare(copies, declared())
 
 
-def host_variables(copies: Copies, **variables: Any) -> None:
-    """Set variables of the primary."""
+@contextmanager
+def declare(copies: Copies, accounts: list[dict[str, Any]]) -> Iterator[None]:
+    """Declare only these accounts for a while."""
+    _declare(copies, accounts)
+    try:
+        yield
+    finally:
+        _declare(copies, declared())
+
+
+def _declare(copies: Copies, accounts: list[dict[str, Any]]) -> None:
     path = copies.folder / "host_vars" / PRIMARY / "test.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(variables), encoding="utf-8")
+    path.write_text(json.dumps({"accounts_passwords": accounts}), encoding="utf-8")
 
 
 def _put(copies: Copies, host: str, path: str, text: str) -> None:

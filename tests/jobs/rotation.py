@@ -72,7 +72,7 @@ class Rotation:
             "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLEVAULT_PASSWORD_FILE": str(self.password_file),
+            "ANSIBLE_VAULT_PASSWORD_FILE": str(self.password_file),
             "ANSIBLE_SSH_ARGS": args,
             **(environment or {}),
         }
@@ -90,8 +90,8 @@ class Rotation:
             )
         return Done(done.returncode, told.read_text(), 0.0, ())
 
-    def accident(self, point: int, what: str, *options: str, **variables: Any) -> str:
-        """Rotate with an accident at a boundary; return its name, or nothing when there are fewer boundaries."""
+    def accident(self, point: int | str, what: str, *options: str, **variables: Any) -> str:
+        """Rotate with an accident at a boundary, by number or by name; return its name, or nothing when it has none."""
         place = self.operator.records / "at"
         place.write_text("")
         hook = str(Path(__file__).with_name("rotate"))

@@ -1,7 +1,7 @@
 """Python starts this by itself when its folder is on PYTHONPATH: it makes an accident at one boundary of a rotation.
 
-PANSHI_TEST_POINT is the number of the boundary, PANSHI_TEST_ACCIDENT a command, or ``kill`` for the controller; the
-boundary's name goes to the file PANSHI_TEST_AT. The program under test knows nothing of it.
+PANSHI_TEST_POINT is the number or the name of the boundary, PANSHI_TEST_ACCIDENT a command, or ``kill`` for the
+controller; the name goes to the file PANSHI_TEST_AT. The program under test knows nothing of it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ def main() -> None:
     """Wrap every call that the protocol makes to store and target."""
     os.environ.setdefault("PANSHI_TEST_MAIN", str(os.getpid()))
     from panshi.secret import rotate, vault_file
+    from panshi.secret.held import HeldInFile
     from panshi.secret.linux import LinuxAccount
+    from panshi.secret.mysql import DatabaseAccount, Replica
 
     started = False
     passed = 0
@@ -31,15 +33,16 @@ def main() -> None:
         nonlocal passed
         if not started:
             return
-        if passed == int(os.environ["PANSHI_TEST_POINT"]):
+        if os.environ["PANSHI_TEST_POINT"] in (str(passed), name):
+            os.environ["PANSHI_TEST_POINT"] = "over"
             accident(name)
         passed += 1
 
     def watched(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             boundary(f"before {name}")
-            if name == "set":
-                boundary("during set")
+            if name in ("set", "update"):
+                boundary(f"during {name}")
             result = real(*args, **kwargs)
             boundary(f"after {name}")
             return result
@@ -57,6 +60,8 @@ def main() -> None:
     protocol, rotate.rotate = rotate.rotate, from_here
     for owner, name in (
         *((LinuxAccount, verb) for verb in ("which", "set", "prove", "refused")),
+        *((DatabaseAccount, verb) for verb in ("which", "set", "prove", "retire", "refused")),
+        *((kind, verb) for kind in (HeldInFile, Replica) for verb in ("ready", "update")),
         (vault_file.VaultFiles, "_temporary"),
         (vault_file, "_sync_folder"),
     ):

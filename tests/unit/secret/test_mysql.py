@@ -14,7 +14,7 @@ import pytest
 from panshi.errors import PanshiError
 from panshi.secret import Entry, Version
 from panshi.secret.declared import Baseline, declared_accounts, one_host_each
-from panshi.secret.mysql import DatabaseAccount, Replica, name_problem, proven
+from panshi.secret.mysql import DatabaseAccount, Replica, name_problem, proven, told
 from panshi.secret.rotate import PolicyRefusal
 
 from .conftest import SECRET
@@ -229,6 +229,11 @@ def test_replica_that_stands_still_is_taken_up_again_by_the_next_run() -> None:
     stopped = Replica("db2", "repl", "", {}, Host(status={**RUNS, "io": "Connecting", "error": "denied"}))
     answer = stopped.update({}, "new")
     assert not answer.accepted and "denied" in answer.detail
+
+
+def test_statement_that_stops_a_replica_is_not_told() -> None:
+    error = "Error 'Operation failed' on query. Default database: ''. Query: 'SET PASSWORD FOR x = PASSWORD('secret')'"
+    assert told({**RUNS, "error": error}) == "接收线程 Yes，应用线程 Yes，Error 'Operation failed'"
 
 
 def test_declaration_of_a_database_account() -> None:
