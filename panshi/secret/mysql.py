@@ -159,7 +159,7 @@ _UNFIT = {
     "absent": ("PS-E7103", "不存在", "建立账户，或从 accounts_passwords 去掉"),
     "locked": ("PS-E7103", "已锁定", "先解锁，或从 accounts_passwords 去掉"),
     "expired": ("PS-E7103", "的密码已被设为过期", "由 DBA 处理过期后再轮换"),
-    "plugin": ("PS-E7103", "不是以密码登录的", "从 accounts_passwords 去掉，或由 DBA 改为密码登录"),
+    "plugin": ("PS-E7103", "的登录方式不能轮换", "从 accounts_passwords 去掉，或由 DBA 改为一种密码登录"),
     "replica": ("PS-E7103", "所在的是从库", "在它的主库上声明这个账户；从库上的会被主库的覆盖或使复制中断"),
     "different": ("PS-E7103", "的几个主机模式现在的密码不同", "各自声明为 用户名@主机模式，或由 DBA 先统一"),
     "unprovable": (

@@ -157,8 +157,8 @@ class Server:
         self.client = next((name for name in ("mariadb", "mysql") if _has(name)), "")
         if not self.client:
             raise Failed("没有 mariadb 或 mysql 客户端")
-        self.version, self.port = "", 0
-        self.mariadb = self.dual = False
+        self.version, self.port, self.listens = "", 0, ""
+        self.mariadb = self.judges = self.dual = False
 
     def ask(self, *statements: str) -> list:
         """Run statements in one session, of which the general and the slow log hear nothing; return rows of fields."""
@@ -178,19 +178,14 @@ class Server:
 
     def begin(self) -> None:
         """Ask what server it is."""
-        (fields,) = self.run("SELECT VERSION(), @@port;\n")
-        self.version, self.port = fields[0], int(fields[1])
-        self.mariadb = "mariadb" in self.version.lower()
+        judges = "SELECT COUNT(*) FROM information_schema.plugins WHERE plugin_type='PASSWORD VALIDATION'"
+        (fields,) = self.run(f"SELECT VERSION(), @@port, @@socket, ({judges});\n")
+        self.version, self.port, self.listens = fields[0], int(fields[1]), fields[2]
+        self.mariadb, self.judges = "mariadb" in self.version.lower(), fields[3] != "0"
 
     def number(self) -> tuple:
         """Return the version as numbers."""
         return tuple(int(one) for one in re.findall(r"\d+", self.version)[:3])
-
-    def validates(self) -> bool:
-        """Return whether a plugin or component of the server judges passwords."""
-        if self.mariadb:
-            return bool(self.run("SELECT 1 FROM information_schema.plugins WHERE plugin_type='PASSWORD VALIDATION';\n"))
-        return bool(self.run("SHOW VARIABLES LIKE 'validate_password%';\n"))
 
     def account(self, name: str) -> list:
         """Return the rows of an account, see :class:`Row`, and say in ``dual`` whether two passwords are possible."""
@@ -200,7 +195,7 @@ class Server:
         if self.mariadb:
             asked = f"SELECT host, JSON_COMPACT(priv) FROM mysql.global_priv WHERE {where} ORDER BY host;\n"
             rows = [mariadb_row(user if at else name, fields[0], json.loads(fields[1])) for fields in self.run(asked)]
-            self.dual = all(row.native for row in rows) and not self.validates()
+            self.dual = all(row.native for row in rows) and not self.judges
         else:
             also = "User_attributes" if self.number() >= (8, 0) else "NULL"
             columns = f"host, plugin, HEX(authentication_string), account_locked, password_expired, ssl_type, {also}"
@@ -236,11 +231,12 @@ class Server:
             "loose-get-server-public-key=1",
             "loose-disable-ssl-verify-server-cert",
             *(["ssl"] if tls else []),
-            *([f"host={host}", "protocol=tcp", f"port={self.port}"] if host else ["protocol=socket"]),
-            *([f"socket={self.socket}"] if self.socket and not host else []),
+            *(
+                [f"host={host}", "protocol=tcp", f"port={self.port}"]
+                if host
+                else ["protocol=socket", f"socket={self.listens}"]
+            ),
         ]
-        if not host and not self.socket:
-            options += [f"socket={self.run('SELECT @@socket;')[0][0]}"]
         read, write = os.pipe()
         with os.fdopen(write, "w") as pipe:
             pipe.write("\n".join(options) + "\n")
@@ -350,8 +346,9 @@ def look(server: Server, name: str, known: dict) -> dict:
         return _unfit("locked", "")
     if any(row.expired for row in rows):
         return _unfit("expired", "")
-    if odd := [row for row in rows if not row.passwords]:
-        return _unfit("plugin", "、".join(f"{row.name} {row.ways[0][0]}" for row in odd))
+    # SET PASSWORD changes one of several; only of native ones all can be changed.
+    if odd := [row for row in rows if not row.passwords or (len(row.passwords) > 1 and not row.native)]:
+        return _unfit("plugin", "、".join(f"{row.name} {'+'.join(way for way, _ in row.ways)}" for row in odd))
     if (status := server.replica()) and not _primary(server):
         return _unfit("replica", status["source"])
     if len({tuple(row.passwords) for row in rows}) > 1 and not known and all(row.native for row in rows):

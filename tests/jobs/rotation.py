@@ -86,7 +86,7 @@ class Rotation:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                timeout=400,
+                timeout=900,
             )
         return Done(done.returncode, told.read_text(), 0.0, ())
 

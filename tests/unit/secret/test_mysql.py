@@ -155,6 +155,66 @@ def test_texts_are_quoted_and_backslashes_refused(module: ModuleType) -> None:
     assert module.native_hash("POld1234567-@") != module.native_hash("") == ""
 
 
+class Asked(Server):
+    """A server that is asked about rows; nobody can log in to it."""
+
+    def __init__(self, *rows: Any, status: Any = None, only: str = "0\t1", version: tuple[int, ...] = (10, 11)) -> None:
+        super().__init__()
+        self.rows, self.status, self.only, self.version = rows, status or {}, only, version
+
+    def account(self, name: str) -> list[Any]:
+        return list(self.rows)
+
+    def number(self) -> tuple[int, ...]:
+        return self.version
+
+    def replica(self) -> Any:
+        return self.status
+
+    def run(self, script: str) -> list[list[str]]:
+        return [self.only.split("\t")]
+
+    def login(self, *_: Any) -> tuple[str, str, str]:
+        return "", "2003", "nobody answers"
+
+
+@pytest.mark.parametrize(
+    ("priv", "state"),
+    [
+        (PRIV, "fit"),
+        ({**PRIV, "account_locked": True}, "locked"),
+        ({**PRIV, "password_last_changed": 0}, "expired"),
+        ({"plugin": "unix_socket"}, "plugin"),
+        ({**PRIV, "auth_or": [{"plugin": "ed25519", "authentication_string": "x"}, {}]}, "plugin"),
+        ({**PRIV, "plugin": "ed25519"}, "unprovable"),
+    ],
+)
+def test_parsed_accounts_that_are_left_alone(module: ModuleType, priv: dict[str, Any], state: str) -> None:
+    server = Asked(module.mariadb_row("app", "10.1.2.3", priv))
+    assert module.look(server, "app", {})["state"] == state
+
+
+def test_parsed_accounts_whose_patterns_have_different_passwords_are_different(module: ModuleType) -> None:
+    new = module.native_hash("new")
+    rows = [
+        module.mariadb_row("app", "%", PRIV),
+        module.mariadb_row("app", "x", {**PRIV, "authentication_string": new}),
+    ]
+    assert module.look(Asked(*rows), "app", {})["state"] == "different"
+    # what an earlier run has begun is another thing
+    assert module.look(Asked(*rows), "app", {"pending": "new"})["which"] == ""
+    assert module.look(Asked(rows[1]), "app", {"pending": "new"})["which"] == "pending"
+
+
+def test_parsed_account_on_a_replica_is_left_to_its_primary_unless_both_are_primaries(module: ModuleType) -> None:
+    row = module.mariadb_row("app", "%", PRIV)
+    assert module.look(Asked(row, status=RUNS, only="1\t1"), "app", {})["state"] == "replica"
+    assert module.look(Asked(row, status=RUNS, only="0\t0"), "app", {})["state"] == "replica"
+    assert module.look(Asked(row, status=RUNS, only="0\t1"), "app", {})["state"] == "fit"
+    assert module.look(Asked(), "app", {})["state"] == "absent"
+    assert module.look(Asked(row, version=(10, 3)), "app", {})["state"] == "unsupported"
+
+
 class Host:
     """What the module answers."""
 
