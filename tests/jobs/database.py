@@ -58,7 +58,7 @@ while [ -z "$stop" ]; do
   if said=$(mariadb --defaults-file=<(echo "$login") -e 'INSERT INTO shop.orders () VALUES ()' 2>&1)
   then echo >>/var/lib/shop/done
   else echo "$(date +%T.%3N) $said" >>/var/lib/shop/failed; fi
-  sleep 0.05
+  sleep 0.2
 done
 """
 _UNIT = """[Service]

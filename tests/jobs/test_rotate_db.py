@@ -18,7 +18,7 @@ ACCOUNTS = ("app", "repl", "dba")
 STEPS = ["pending", "set", "proved", "refused", "promoted"]
 _WATCH = """
 nohup timeout 120 sh -c 'while :; do
-mariadb -N -e "SELECT TIMESTAMPDIFF(MICROSECOND, MAX(at), NOW(3)) DIV 1000 FROM shop.orders"; sleep 0.05
+mariadb -N -e "SELECT TIMESTAMPDIFF(MICROSECOND, MAX(at), NOW(3)) DIV 1000 FROM shop.orders"; sleep 0.2
 done' >/var/lib/shop/lag 2>/dev/null </dev/null & echo $!
 """
 
