@@ -289,6 +289,49 @@ class RotationRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AccountRow(Row):
+    """What is to be said of one account; ``event`` as in ``panshi/accounts/judge.py``, ``request`` the signed one."""
+
+    kind: ClassVar[str] = "account"
+    host: str
+    account: str
+    event: str
+    detail: str = ""
+    request: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PermissionRow(Row):
+    """One line of the permission table: an account on a host, whose it is and what it may do.
+
+    ``declared`` is present, leaver, undeclared, system, or elsewhere (the role os_accounts looks after it), ``state``
+    active, locked or expired; ``owners`` persons or systems, ``sudo`` lines as sudo lists them, ``keys`` fingerprints
+    with their comments. Days are ISO 8601; ``last_login`` and ``changed`` (of the password) empty where there is none,
+    or nobody has kept it (``last_login`` is then ``unknown``). ``max_days`` is None without a limit.
+    """
+
+    kind: ClassVar[str] = "permission"
+    host: str
+    account: str
+    uid: int
+    declared: str
+    owners: Sequence[str]
+    purpose: str
+    role: str
+    groups: Sequence[str]
+    sudo: Sequence[str]
+    keys: Sequence[str]
+    last_login: str
+    password: str
+    changed: str
+    max_days: int | None
+    expires: str
+    state: str
+    request: str
+    reviewer: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EndRow(Row):
     """The last line of a complete run. ``seconds`` is the wall time of the job, ``exit`` its exit status."""
 
@@ -313,6 +356,8 @@ _LISTS: Mapping[type[Row], str] = {
     ServiceRow: "services",
     VersionRow: "versions",
     RotationRow: "rotations",
+    AccountRow: "accounts",
+    PermissionRow: "permissions",
 }
 # What may stand between the first row and the last one, by its kind.
 ROWS: Mapping[str, type[Row]] = {**{row.kind: row for row in _LISTS}, SignedRow.kind: SignedRow}
@@ -360,6 +405,8 @@ class Run:
     services: Sequence[ServiceRow] = ()
     versions: Sequence[VersionRow] = ()
     rotations: Sequence[RotationRow] = ()
+    accounts: Sequence[AccountRow] = ()
+    permissions: Sequence[PermissionRow] = ()
 
     def facts(self, host: str) -> Mapping[str, Any] | None:
         """Return the collected document of a host, read now, or None when nothing was collected.

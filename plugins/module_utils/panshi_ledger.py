@@ -1377,7 +1377,8 @@ def _describe_line(database: str, fields: List[str]) -> str:
     if database == "shadow" and len(fields) > 7:
         held = "无口令" if not fields[1] else "锁定" if fields[1][0] in "!*" else "有口令"
         names = ("上次修改", "最短", "最长", "提醒", "宽限")
-        return held + "，" + "，".join("%s %s" % pair for pair in zip(names, (f or "无" for f in fields[2:7])))
+        closed = ["账户到期 %s" % fields[7]] if fields[7] else []
+        return "，".join([held] + ["%s %s" % pair for pair in zip(names, (f or "无" for f in fields[2:7]))] + closed)
     if database == "gshadow":
         return "成员 " + (fields[-1] or "无")
     if database == "group":

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import calendar
 import fnmatch
 import glob
 import grp
@@ -790,6 +791,8 @@ def shadow_fields(fields: list[str], spec: dict, today: int) -> list[str]:
         made[1] = "!" + made[1]
     if spec.get("locked") is False and len(made[1].lstrip("!")) > 1:
         made[1] = made[1].lstrip("!")
+    if spec.get("expires") is not None:
+        made[7] = _day(spec["expires"])
     ages = spec.get("password_ages") or {}
     for place, key in ((3, "min"), (4, "max"), (5, "warn"), (6, "inactive")):
         if ages.get(key) is not None:
@@ -799,6 +802,11 @@ def shadow_fields(fields: list[str], spec: dict, today: int) -> list[str]:
         if int(made[2]) + int(made[4]) <= today:
             made[2] = str(today)
     return made
+
+
+def _day(expires: str) -> str:
+    """Return the field of shadow(5) for a day (YYYY-MM-DD) from which an account is closed; "" for never."""
+    return str(calendar.timegm(time.strptime(expires, "%Y-%m-%d")) // _DAY) if expires else ""
 
 
 def _useradd_options(spec: dict) -> list[str]:
