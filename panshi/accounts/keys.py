@@ -13,10 +13,8 @@ _TYPES = (
     *("ssh-ed25519", "ssh-rsa", "ssh-dss", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
     *("sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"),
 )
-# Options stand before the type and may hold blanks inside quotes.
-_LINE = re.compile(
-    rf"(?:(?P<options>\S.*?)\s+)??(?P<type>{'|'.join(map(re.escape, _TYPES))})\s+(?P<blob>\S+)\s*(?P<comment>.*)"
-)
+# What stands before the type are options, which may hold blanks inside quotes.
+_KEY = re.compile(rf"(?<!\S)(?P<type>{'|'.join(map(re.escape, _TYPES))})[ \t]+(?P<blob>\S+)")
 _RSA_BITS = 2048
 
 
@@ -44,11 +42,13 @@ class PublicKey:
 
 def key_of(line: str) -> PublicKey | None:
     """Return the key of a line, or None when it holds none that sshd would take."""
-    found = _LINE.fullmatch(line.strip())
-    if found is None or line.lstrip().startswith("#"):
-        return None
-    key = PublicKey(found["type"], found["blob"], found["comment"].strip(), found["options"] or "")
-    return key if _inner_type(key) == key.type else None
+    text = line.strip()
+    for found in _KEY.finditer(text) if not text.startswith("#") else ():
+        options = text[: found.start()].strip()
+        key = PublicKey(found["type"], found["blob"], text[found.end() :].strip(), options)
+        if options.replace('\\"', "").count('"') % 2 == 0 and _inner_type(key) == key.type:
+            return key
+    return None
 
 
 def weakness(key: PublicKey) -> str:

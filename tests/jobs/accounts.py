@@ -44,12 +44,17 @@ class Office:
     def declare(self, *users: Mapping[str, Any], **variables: Any) -> None:
         """Declare these besides the lab's own accounts, and guard changes with the lab's second way."""
         way = {"user": "rescue", "key": str(self.copies.state.key)}
-        whole = {"accounts_users": [*OWN, *users], "accounts_batches": ["100%"], "guard_second_way": way, **variables}
-        self.copies.variables(**whole)
+        names = {user["name"] for user in users}
+        everybody = [*(one for one in OWN if one["name"] not in names), *users]
+        self.copies.variables(accounts_users=everybody, guard_second_way=way, **variables)
 
     def logs_in(self, host: str, account: str, person: str) -> bool:
         """Log in as an account with a person's own key."""
         return self._ssh(host, account, person, "true").returncode == 0
+
+    def says(self, host: str, account: str, person: str, command: str) -> str:
+        """Return what a command puts out that a person runs as an account."""
+        return self._ssh(host, account, person, command).stdout
 
     def session(self, host: str, account: str, person: str) -> subprocess.Popen[bytes]:
         """Open a session that stays, as somebody at a terminal has it."""

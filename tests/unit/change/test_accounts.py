@@ -25,10 +25,14 @@ SHADOW = ["ops", "$6$x$y", "19990", "0", "99999", "7", "", "", ""]
         ({"password_ages": {"max": 90, "refresh": True}}, {2: "19000", 4: "90"}, {}),
         ({"password_ages": {"max": 90, "refresh": True}}, {2: "0"}, {4: "90"}),
         ({"password_ages": {"max": 90}}, {2: "19000"}, {4: "90"}),
+        ({"expires": "1970-01-02"}, {}, {7: "1"}),
+        ({"expires": "2027-07-01"}, {}, {7: "21000"}),
+        ({"expires": ""}, {7: "1"}, {7: ""}),
     ],
     ids=[
         *("lock", "no password at all", "empty password", "unlock", "nothing to unlock", "ages", "no limit"),
         *("would expire at once", "expires by its own limit", "must be changed at next login", "not asked for"),
+        *("closed", "has a last day", "never ends"),
     ],
 )
 def test_fields_of_shadow(
