@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from harden_run import Operator
 from lab_copies import Copies, lab_copies
 
@@ -47,6 +48,15 @@ class Office:
         names = {user["name"] for user in users}
         everybody = [*(one for one in OWN if one["name"] not in names), *users]
         self.copies.variables(accounts_users=everybody, guard_second_way=way, **variables)
+
+    @contextmanager
+    def only_here(self, host: str, **variables: Any) -> Iterator[None]:
+        """Let variables hold for one host alone."""
+        path = self.copies.folder / "host_vars" / f"{host}.yml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(yaml.safe_dump(variables, allow_unicode=True), encoding="utf-8")
+        yield
+        path.unlink()
 
     def logs_in(self, host: str, account: str, person: str) -> bool:
         """Log in as an account with a person's own key."""
