@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from panshi.accounts.declared import HUMAN, ROLE_ZH, Declaration, User
+from panshi.accounts.declared import HUMAN, Declaration, User
 from panshi.accounts.keys import PublicKey, key_of
 from panshi.errors import PanshiError
 
@@ -26,11 +26,12 @@ EVENTS_ZH = {
     "files": "离岗人员名下的文件",
     "gone": "离岗账户已清除",
 }
-# Two of each: what an entry of sudo's list says before the commands, and commands that are separated by commas.
+# What sudo's list says of one rule: as whom, tags, commands that are separated by commas.
 _ENTRY = re.compile(r"\((?P<runas>[^)]*)\)\s*(?P<tags>(?:[A-Z_]+:\s*)*)(?P<commands>.*)")
 _COMMA = re.compile(r"(?<!\\), ")
-# The day from which somebody who has left is shut out: any day that has been will do, and 0 would mean something else.
 _EPOCH = date(1970, 1, 1)
+# By whose membership distributions let administrators be root; what an estate has of its own is the guard's to notice.
+_ROOT_GROUPS = {"sudo", "wheel"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ def closed_from(last: date | None) -> str:
     return (last + timedelta(days=1)).isoformat() if last else ""
 
 
-# Any day that has been; day 0 would mean something else.
+# The day from which somebody is shut out at once: any day that has been, but 0, which means something else to some.
 SHUT = (_EPOCH + timedelta(days=1)).isoformat()
 
 
@@ -218,6 +219,9 @@ def _lost(seen: Seen) -> dict[str, str]:
             found[user.name] = f"shell 改为 {user.shell} "
         elif "keys" in seen.options.withdraw and not user.keys and one and one.keys and one.raw["password"] != "set":
             found[user.name] = "去掉全部公钥"
+        elif "groups" in seen.options.withdraw and one and one.root:
+            gone = _ROOT_GROUPS & set(one.raw["groups"]) - set(seen.groups_of(user))
+            found |= {user.name: f"退出组 {'、'.join(sorted(gone))} "} if gone else {}
     if seen.options.lock_undeclared:
         found |= {one.name: "没有声明而锁定" for one in seen.undeclared}
     return found
@@ -357,8 +361,3 @@ def elsewhere_left(
     if gone := [person for person in owners if person in people]:
         return f"{'、'.join(gone)} 在其他账户上声明为离岗，这个账户还在用"
     return ""
-
-
-def role_title(role: str) -> str:
-    """Return the Chinese name of one of the three roles, or nothing."""
-    return ROLE_ZH.get(role, "")

@@ -90,12 +90,9 @@ def gather(names: list, leavers: list) -> dict:
         user["key_files"] = [_key_file(path) for path in _key_paths(patterns, user)]
     gone = [user for user in users if user["name"] in leavers]
     return {
-        "uid_min": low,
         "today": int(time.time() // 86400),
         "connected": _connected(),
         "users": users,
-        "groups": sorted(groups),
-        "members": {name: [one for one in fields[3].split(",") if one] for name, fields in groups.items()},
         "key_pattern": patterns.get("", ".ssh/authorized_keys").split()[0],
         "nologin": next((p for p in ("/usr/sbin/nologin", "/sbin/nologin") if os.path.exists(p)), "/bin/false"),
         "elsewhere": [name for name in {*names, *leavers} if name not in local and _known(name)],

@@ -59,12 +59,9 @@ def left(**more: Any) -> dict[str, Any]:
 def seen(declaration: Declaration, *accounts: dict[str, Any], protected: str = "", **more: Any) -> Seen:
     """Return a host; ``leavers`` and ``elsewhere`` go into what it tells, the rest into its options."""
     state = {
-        "uid_min": 1000,
         "today": TODAY,
         "connected": [],
         "users": list(accounts),
-        "groups": [],
-        "members": {},
         "key_pattern": ".ssh/authorized_keys",
         "nologin": "/usr/sbin/nologin",
         "elsewhere": more.pop("elsewhere", []),

@@ -130,12 +130,16 @@ def refusal(host: Seen) -> str:
         (person("ops", expires="2026-11-20"), {}),
         (person("ops", shell="/usr/sbin/nologin"), {}),
         (person("ops"), {"withdraw": frozenset(["keys"])}),
+        (person("ops", keys=[key()]), {"withdraw": frozenset(["groups"])}),
         (person("another"), {"lock_undeclared": True}),
     ],
-    ids=["leaves", "has ended", "no shell", "keys would go", "not declared"],
+    ids=["leaves", "has ended", "no shell", "keys would go", "group would go", "not declared"],
 )
 def test_constructed_account_of_the_connection_is_never_shut_out(user: Any, options: dict[str, Any]) -> None:
-    accounts = [account("ops", keys=(KEY,), sudo=ROOT), account("boss", 1005, keys=(OTHER,), sudo=ROOT)]
+    accounts = [
+        account("ops", keys=(KEY,), groups=["wheel"], sudo=ROOT),
+        account("boss", 1005, keys=(OTHER,), sudo=ROOT),
+    ]
     declaration = declared(user, person("boss", owner="钱", keys=[key(OTHER)]))
     told = seen(declaration, *accounts, protected="ops", **options)
     assert refusal(told) == "PS-E7204"
