@@ -8,7 +8,7 @@ from pathlib import Path
 
 from panshi.accounts.declared import PURPOSE_ZH, ROLE_ZH
 from panshi.accounts.judge import EVENTS_ZH
-from panshi.accounts.permissions import DECLARED_ZH, STATE_ZH, digest
+from panshi.accounts.permissions import DECLARED_ZH, NO_REQUEST, STATE_ZH, digest
 from panshi.accounts.summary import WHAT_ZH, Summary
 from panshi.errors import PanshiError
 from panshi.record import PermissionRow
@@ -20,8 +20,8 @@ TITLE = "权限清单"
 _PASSWORD_ZH = {"empty": "空口令", "set": "已设置", "locked": "已锁定", "disabled": "没有口令"}
 _COLUMNS = [
     ("主机", 12), ("账户", 14), ("责任人", 14), ("用途", 8), ("三权", 12), ("组", 20), ("sudo 实际授权", 40),
-    ("公钥（指纹、注释）", 40), ("最近登录（终端）", 18), ("口令", 22), ("到期日", 12), ("状态", 10), ("声明", 12),
-    ("申请单号", 16), ("复核人", 10),
+    ("公钥（指纹、注释）", 40), ("最近登录（终端）", 18), ("口令", 22), ("自何日起不能登录", 14), ("状态", 10),
+    ("声明", 12), ("申请单号", 16), ("复核人", 10),
 ]  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def cells(row: PermissionRow) -> list[str]:
         PURPOSE_ZH.get(row.purpose, "没有登记"), ROLE_ZH.get(row.role, ""), "、".join(row.groups),
         "\n".join(row.sudo) or "无", "\n".join(row.keys) or "无",
         login, _password(row), row.expires or "不到期", STATE_ZH[row.state], DECLARED_ZH[row.declared],
-        row.request or "无申请记录", row.reviewer,
+        row.request or ("不适用" if row.declared == "system" else NO_REQUEST), row.reviewer,
     ]  # fmt: skip
 
 

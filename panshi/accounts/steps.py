@@ -11,7 +11,7 @@ from panshi.accounts.keys import key_of, line_of
 Step = dict[str, Any]
 HEADER = "# Written by Panshi, role accounts: these keys are declared in accounts_users."
 # Every process of a user number that is not dead already, by the kernel's own list: there need be no procps.
-_PROCESSES = r"""
+_PROCESSES = r"""# every process of a user number
 list() {
   for status in /proc/[0-9]*/status; do
     { state=
