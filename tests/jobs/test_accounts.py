@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from accounts import HOSTS, Office, office, person
 from harden_run import Done
 
-from panshi.record import AccountRow, PermissionRow
+from panshi.record import AccountRow, PermissionRow, list_runs, read_run
 
 pytestmark = [pytest.mark.lab]
 # A password that nobody declared, and a second name for the same user number.
@@ -65,21 +65,26 @@ def table(done: Done) -> dict[tuple[str, str], PermissionRow]:
     return {(row.host, row.account): row for row in run.permissions}
 
 
-def test_real_people_get_in_as_declared_and_a_second_run_changes_nothing(bureau: Office) -> None:
+def test_real_people_get_in_as_declared_and_the_rest_is_reported(bureau: Office) -> None:
     for host in HOSTS:
         assert bureau.logs_in(host, "chenxt", "chen") and not bureau.logs_in(host, "chenxt", "wang")
         assert bureau.says(host, "chenxt", "chen", "sudo -n systemctl restart cron.service && id -Gn").split() == [
             *("chenxt", "web", "sysadm"),
         ]
         assert bureau.says(host, "chenxt", "chen", "sudo -n id -u") == ""
-    second = play(bureau)
-    assert second.status == 0 and all(one["changed"] == 0 for one in second.recap.values()), second.out[-3000:]
-    assert {(row.host, row.account) for row in rows(second, "undeclared")} == {
+    told = read_run(list_runs(bureau.operator.records, "estate", "accounts")[0]).accounts
+    assert {(row.host, row.account) for row in told if row.event == "undeclared"} == {
         (host, name) for host in HOSTS for name in ("stray", "stray2")
     }
-    shared = {row.account: row.detail for row in rows(second, "shared") if row.host == "web1"}
+    shared = {row.account: row.detail for row in told if row.host == "web1" and row.event == "shared"}
     assert set(shared) == {"stray", "stray2", "shop"} and "赵一" in shared["shop"] and "钱二" in shared["shop"]
     assert not locked(bureau, "web1", "stray")
+
+
+@pytest.mark.long
+def test_real_second_run_changes_nothing(bureau: Office) -> None:
+    second = play(bureau)
+    assert second.status == 0 and all(one["changed"] == 0 for one in second.recap.values()), second.out[-3000:]
 
 
 def locked(bureau: Office, host: str, account: str) -> bool:
