@@ -21,6 +21,7 @@ EVENTS_ZH = {
     "sudo": "未声明的 sudo 授权",
     "keys": "未声明的公钥",
     "groups": "未声明的组",
+    "differs": "与声明不同而没有改动",
     "locked": "声明了而不能登录",
     "expired": "已到期",
     "files": "离岗人员名下的文件",
@@ -340,6 +341,12 @@ def _beyond(seen: Seen, user: User, one: Account) -> Iterator[Finding]:
     if not any(command == "ALL" for _, command in granted) and (more := one.commands - granted):
         told = "；".join(f"（{runas}）{command}" for runas, command in sorted(more))
         yield Finding(user.name, "sudo", told, user.request)
+    # Files would stay behind with the old number, or in the old place.
+    for key, wanted_value in (("uid", user.uid), ("home", user.home)):
+        if wanted_value and one.raw[key] != wanted_value:
+            yield Finding(user.name, "differs", f"{key} 是 {one.raw[key]}，声明的是 {wanted_value}", user.request)
+    if user.keys and not one.raw["key_files"]:
+        yield Finding(user.name, "differs", "sshd 的 AuthorizedKeysFile 是 none，公钥没有写入", user.request)
     if one.raw["password"] == "locked":
         yield Finding(user.name, "locked", "口令被锁定；本角色不代为解锁", user.request)
 

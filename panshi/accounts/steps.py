@@ -82,7 +82,7 @@ def sudo_rules(seen: Seen) -> list[dict[str, Any]]:
 
 def _present(seen: Seen, user: User) -> list[Step]:
     one = seen.accounts.get(user.name)
-    home = user.home or (str(one.raw["home"]) if one else f"/home/{user.name}")
+    home = str(one.raw["home"]) if one else user.home or f"/home/{user.name}"
     title = f"{PURPOSE_ZH[user.purpose]}账户 {user.name}（{'、'.join(user.owners) or '没有责任人'}）"
     account: dict[str, Any] = {
         "name": user.name,
@@ -92,7 +92,7 @@ def _present(seen: Seen, user: User) -> list[Step]:
         "groups": seen.groups_of(user),
         "append": "groups" not in seen.options.withdraw,
         "expires": closed_from(user.expires),
-        **_given(uid=user.uid),
+        **_given(uid=None if one else user.uid),
     }
     if one is None or one.raw["password"] != "set":
         # A password that does not exist would still expire, and close the account to its keys.
@@ -113,8 +113,8 @@ def _keys(seen: Seen, user: User, one: Account | None, home: str, title: str) ->
     withdraw = "keys" in seen.options.withdraw
     if not user.keys and not (withdraw and one and one.keys):
         return []
-    if "%U" in path:
-        # Its user number is not known before it exists: the next run writes the keys.
+    if "%U" in path or (pattern == "none" and not files):
+        # A user number is not known before the account exists: the next run writes the keys.
         return []
     declared = {key.public.fingerprint for key in user.keys}
     kept = [] if withdraw else [line for line in _lines(files[:1]) if line != HEADER and _print(line) not in declared]

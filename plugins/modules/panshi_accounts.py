@@ -237,7 +237,9 @@ def _known(name: str) -> bool:
 
 def _left(user: dict) -> dict:
     """Return what there is of somebody who leaves, besides the account itself."""
-    paths, complete = _owned(user["uid"])
+    # A search through all disks: once, when somebody leaves.
+    closed = user["expires"] is not None and user["expires"] <= time.time() // 86400
+    paths, complete = ([], True) if closed else _owned(user["uid"])
     return {
         "crontabs": [path for path in (os.path.join(spool, user["name"]) for spool in _SPOOLS) if os.path.isfile(path)],
         "at": [path for folder in _AT for path in glob.glob(folder + "/*") if _owner(path) == user["uid"]],

@@ -34,11 +34,14 @@ def test_constructed_host_as_declared_has_no_finding() -> None:
         ({"sudo": ["(root) NOPASSWD: /usr/bin/vi, /usr/bin/id"]}, "sudo"),
         ({"sudo": ROOT}, "sudo"),
         ({"password": "locked"}, "locked"),
+        ({"uid": 1777}, "differs"),
+        ({"home": "/srv/chen"}, "differs"),
+        ({"key_files": []}, "differs"),
     ],
 )
 def test_constructed_more_than_declared_is_said(change: dict[str, Any], event: str) -> None:
     keys = change.pop("keys", (KEY,))
-    host = seen(declared(person(keys=[key()])), account("chenxt", keys=keys, **change))
+    host = seen(declared(person(keys=[key()], uid=1002, home="/home/chenxt")), account("chenxt", keys=keys, **change))
     assert events(host) == {event: {"chenxt"}}
 
 

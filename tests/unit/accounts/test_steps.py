@@ -47,6 +47,13 @@ def test_constructed_keys_of_an_account_that_declares_none_are_left_alone() -> N
     assert only(before_sudo(seen(declared(person()), account("chenxt", keys=(KEY,)))), "file") == []
 
 
+def test_constructed_number_and_home_of_an_account_that_is_there_stay() -> None:
+    (made,) = only(before_sudo(seen(declared(person(uid=1777, home="/srv/chen")), account("chenxt"))), "account")
+    assert "uid" not in made and made["home"] == "/home/chenxt"
+    (made,) = only(before_sudo(seen(declared(person(uid=1777, home="/srv/chen")))), "account")
+    assert made["uid"] == 1777 and made["home"] == "/srv/chen"
+
+
 def test_constructed_keys_outside_the_home_belong_to_root() -> None:
     host = seen(declared(person(keys=[key()])))
     state = {**host.state, "key_pattern": "/etc/ssh/keys/%u"}

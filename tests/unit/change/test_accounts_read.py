@@ -99,5 +99,12 @@ def test_constructed_jobs_of_the_system_that_run_as_somebody(
     ]
 
 
+def test_constructed_disks_are_searched_only_when_somebody_leaves(reader: ModuleType, tmp_path: Path) -> None:
+    assert reader.gather([], ["chen"])["leavers"]["chen"]["owned"] == ["/srv/a"]
+    shadow = tmp_path / "shadow"
+    shadow.write_text(shadow.read_text().replace(":20900:", ":1:"))
+    assert reader.gather([], ["chen"])["leavers"]["chen"]["owned"] == []
+
+
 def test_real_processes_of_this_very_test_are_seen(reader: ModuleType) -> None:
     assert any(one.startswith(f"{os.getpid()} ") for one in reader._processes(os.getuid()))
