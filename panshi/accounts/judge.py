@@ -345,6 +345,8 @@ def _beyond(seen: Seen, user: User, one: Account) -> Iterator[Finding]:
     for key, wanted_value in (("uid", user.uid), ("home", user.home)):
         if wanted_value and one.raw[key] != wanted_value:
             yield Finding(user.name, "differs", f"{key} 是 {one.raw[key]}，声明的是 {wanted_value}", user.request)
+    if linked := [file["path"] for file in one.raw["key_files"] if file["kind"] == "other"]:
+        yield Finding(user.name, "differs", f"公钥文件 {'、'.join(linked)} 是链接，没有读也没有写", user.request)
     if user.keys and not one.raw["key_files"]:
         yield Finding(user.name, "differs", "sshd 的 AuthorizedKeysFile 是 none，公钥没有写入", user.request)
     if one.raw["password"] == "locked":

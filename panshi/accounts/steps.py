@@ -116,6 +116,9 @@ def _keys(seen: Seen, user: User, one: Account | None, home: str, title: str) ->
     if "%U" in path or (pattern == "none" and not files):
         # A user number is not known before the account exists: the next run writes the keys.
         return []
+    if files and files[0]["kind"] == "other":
+        # What a link leads to is not this account's alone.
+        return []
     declared = {key.public.fingerprint for key in user.keys}
     kept = [] if withdraw else [line for line in _lines(files[:1]) if line != HEADER and _print(line) not in declared]
     content = "".join(f"{line}\n" for line in (HEADER, *(line_of(key.public, key.expires) for key in user.keys), *kept))

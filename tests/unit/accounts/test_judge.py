@@ -37,6 +37,7 @@ def test_constructed_host_as_declared_has_no_finding() -> None:
         ({"uid": 1777}, "differs"),
         ({"home": "/srv/chen"}, "differs"),
         ({"key_files": []}, "differs"),
+        ({"key_files": [{"path": "/k", "kind": "other", "lines": []}]}, "differs"),
     ],
 )
 def test_constructed_more_than_declared_is_said(change: dict[str, Any], event: str) -> None:

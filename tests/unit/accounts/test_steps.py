@@ -47,6 +47,11 @@ def test_constructed_keys_of_an_account_that_declares_none_are_left_alone() -> N
     assert only(before_sudo(seen(declared(person()), account("chenxt", keys=(KEY,)))), "file") == []
 
 
+def test_constructed_file_of_keys_that_is_a_link_is_left_alone() -> None:
+    linked = account("chenxt", key_files=[{"path": "/home/chenxt/.ssh/authorized_keys", "kind": "other", "lines": []}])
+    assert only(before_sudo(seen(declared(person(keys=[key()])), linked)), "file") == []
+
+
 def test_constructed_number_and_home_of_an_account_that_is_there_stay() -> None:
     (made,) = only(before_sudo(seen(declared(person(uid=1777, home="/srv/chen")), account("chenxt"))), "account")
     assert "uid" not in made and made["home"] == "/home/chenxt"
