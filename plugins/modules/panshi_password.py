@@ -13,6 +13,7 @@ import pwd
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.panshi_crypt import crypt
 from ansible.module_utils.panshi_session import ssh_connection
 
 DOCUMENTATION = """
@@ -76,8 +77,6 @@ accepted:
 
 _DAY = 86400
 _NO_SHELLS = ("nologin", "false")
-# Names that passwd(5) hashes have had; the newer one is first on systems without the old interface.
-_LIBCRYPT = ("libcrypt.so.1", "libcrypt.so.2")
 
 # From security/_pam_types.h
 _SUCCESS, _CONV_ERR = 0, 19
@@ -121,7 +120,7 @@ def look(module: AnsibleModule, account: str, known: dict) -> dict:
     fields = _shadow(account)
     state = _state(fields)
     hashed = fields[1] if state == "set" else ""
-    which = next((name for name, value in known.items() if hashed and _has_hash(value, hashed)), "")
+    which = next((name for name, value in known.items() if hashed and crypt(value, hashed) == hashed), "")
     why = "登录 shell 不允许登录" if os.path.basename(person.pw_shell) in _NO_SHELLS else _ssh_refusal(module, person)
     return {"state": state, "which": which, "ssh": not why, "why": why}
 
@@ -170,17 +169,6 @@ def _state(fields: list) -> str:
     if bare in ("", "*", "x"):
         return "disabled"
     return "locked" if bare != fields[1] else "set"
-
-
-def _has_hash(value: str, hashed: str) -> bool:
-    for name in _LIBCRYPT:
-        try:
-            crypt = ctypes.CDLL(name).crypt
-        except OSError:
-            continue
-        crypt.restype = ctypes.c_char_p
-        return crypt(value.encode(), hashed.encode()) == hashed.encode()
-    return False
 
 
 def _ssh_refusal(module: AnsibleModule, person: pwd.struct_passwd) -> str:
