@@ -106,7 +106,7 @@ def one_host_each(accounts: Iterable[Declared]) -> None:
 
 
 def connection_last(accounts: Iterable[Declared], carriers: Iterable[str]) -> list[Declared]:
-    """Return accounts in the order of their rotation.
+    """Return accounts in the order of their rotation: who administers the others of its kind after them.
 
     Args:
         accounts: of one host.
@@ -115,8 +115,9 @@ def connection_last(accounts: Iterable[Declared], carriers: Iterable[str]) -> li
     order = list(carriers)
 
     def place(one: Declared) -> int:
-        carries = one.secret.target == "linux" and one.secret.account in order
-        return order.index(one.secret.account) + 1 if carries else 0
+        if one.secret.target == "linux" and one.secret.account in order:
+            return order.index(one.secret.account) + 2
+        return int(KINDS[one.secret.target].administers(one.secret.account, one.at))
 
     return sorted(accounts, key=place)
 

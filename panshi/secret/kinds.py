@@ -7,18 +7,21 @@ in ``policy.py`` (docs/design.md, 9).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
 from panshi.secret.held import HeldInFile
 from panshi.secret.linux import LinuxAccount, Login
+from panshi.secret.model import SecretId
 from panshi.secret.mysql import DatabaseAccount, Replica, name_problem
+from panshi.secret.redis import RedisUser
+from panshi.secret.userfile import FileUser
 
 if TYPE_CHECKING:
     from panshi.secret.declared import Declared, Dependence
-    from panshi.secret.model import Entry
+    from panshi.secret.model import Entry, Slot
     from panshi.secret.rotate import Dependent, Target
 
 
@@ -41,6 +44,9 @@ class Means(Protocol):
 
     def ssh_login(self, account: str) -> Login | None:
         """Return what logs in to the host anew by SSH as an account; None where the host is not reached by SSH."""
+
+    def known(self, secret: SecretId) -> Mapping[Slot, str]:
+        """Return what the store knows at this moment of another account, as of the one that administers this one."""
 
     def carry(self, account: str, known: set[str], value: str) -> None:
         """Give the connection itself a new password, wherever it uses one of the known ones of this local account."""
@@ -69,6 +75,7 @@ def _is_port(value: Any) -> bool:
 TEXT = Option(_is_text, "一行文字")
 PATH = Option(_is_path, "绝对路径")
 PORT = Option(_is_port, "端口号")
+URL = Option(lambda value: _is_text(value) and value.startswith(("http://", "https://")), "http(s) 地址")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,7 @@ class Kind:
         needs: names of those that must be given.
         shared: several hosts may have the same account, so that it may be declared with a ``scope`` of its own.
         problem: returns in Chinese what is wrong with an account's name and its options together, or an empty text.
+        administers: tells by the same two that the others of its kind are changed as this account; it goes last.
     """
 
     make: Callable[[Declared, Entry, Means], Target]
@@ -88,6 +96,7 @@ class Kind:
     needs: frozenset[str] = frozenset()
     shared: bool = False
     problem: Callable[[str, Mapping[str, Any]], str] = lambda account, at: ""
+    administers: Callable[[str, Mapping[str, Any]], bool] = lambda account, at: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +139,65 @@ def _held(one: Declared, of: Dependence, ask: Ask) -> HeldInFile:
     return HeldInFile(of.host, of.options["file"], options, partial(ask, "panshi_held"))
 
 
+def _redis(one: Declared, entry: Entry, means: Means) -> RedisUser:
+    server = {name: one.at[name] for name in ("port", "socket") if name in one.at}
+    admin = one.at.get("admin", _REDIS_ADMIN)
+
+    def administer() -> dict[str, Any]:
+        known = means.known(replace(one.secret, account=admin))
+        # The current one first: it works until it is retired, and a try that fails would be told in the server's log.
+        values = [known[slot] for slot in ("current", "pending", "previous") if slot in known]
+        return {"admin": admin, "admin_passwords": values}
+
+    return RedisUser(
+        one.host,
+        one.secret.account,
+        partial(means.ask, "panshi_redis", **server),
+        administer,
+        one.at.get("socket") or f"端口 {one.at.get('port', 6379)}",
+    )
+
+
+def _file_user(one: Declared, entry: Entry, means: Means) -> FileUser:
+    where = {"format": one.secret.target, **one.at}
+    return FileUser(
+        one.host,
+        one.secret.account,
+        partial(means.ask, "panshi_userfile", **where),
+        one.at["file"],
+        one.at["url"],
+    )
+
+
+def _redis_problem(account: str, at: Mapping[str, Any]) -> str:
+    return "at 的 port 与 socket 只写一个" if {"port", "socket"} <= set(at) else ""
+
+
+def _http_problem(account: str, at: Mapping[str, Any]) -> str:
+    return "HTTP 登录的账户名不能含冒号" if ":" in account else ""
+
+
+_REDIS_ADMIN = "default"
+_FILE: Mapping[str, Option] = {"file": PATH, "url": URL, "ca": PATH}
+
 KINDS: Mapping[str, Kind] = {
     "linux": Kind(_linux),
     "mysql": Kind(_mysql, {"socket": PATH}, shared=True, problem=name_problem),
+    "redis": Kind(
+        _redis,
+        {"port": PORT, "socket": PATH, "admin": TEXT},
+        shared=True,
+        problem=_redis_problem,
+        administers=lambda account, at: account == at.get("admin", _REDIS_ADMIN),
+    ),
+    "tomcat": Kind(
+        _file_user,
+        {**_FILE, "server": PATH, "restart": TEXT},
+        needs=frozenset({"file", "url"}),
+        shared=True,
+        problem=_http_problem,
+    ),
+    "htpasswd": Kind(_file_user, _FILE, needs=frozenset({"file", "url"}), shared=True, problem=_http_problem),
 }
 DEPENDENTS: Mapping[str, DependentKind] = {
     "file": DependentKind(

@@ -20,8 +20,9 @@ from panshi.secret.elsewhere import for_other_host
 from panshi.secret.estate import accounts_of, store_of
 from panshi.secret.kinds import DEPENDENTS, KINDS
 from panshi.secret.login import password_login
-from panshi.secret.model import Entry
+from panshi.secret.model import Entry, SecretId, Slot
 from panshi.secret.rotate import Answer, Order, due, rotate, rotation_row
+from panshi.secret.store import Store
 
 _CHANGES = ("set", "dependent", "retired", "promoted")
 
@@ -66,7 +67,7 @@ class ActionModule(ActionBase):
                 held.enter_context(store.hold(scope))
             local = [one.secret for one in accounts if one.secret.target == "linux"]
             self._reach(carrying, {secret.account: store.read(secret) for secret in local})
-            means = _Means(self, carrying)
+            means = _Means(self, carrying, store)
             for one in connection_last(accounts, carrying.accounts):
                 entry = self._at = store.read(one.secret)
                 if due_only and not due(entry, one.max_age_days, utc_now()):
@@ -147,9 +148,10 @@ class ActionModule(ActionBase):
 class _Means:
     """What targets and dependents of a host may do; see ``panshi/secret/kinds.py``."""
 
-    def __init__(self, action: ActionModule, carrying: _Carrying) -> None:
+    def __init__(self, action: ActionModule, carrying: _Carrying, store: Store) -> None:
         self._action = action
         self._carrying = carrying
+        self._store = store
         self.ask = action.ask
         self.ssh_login = action.ssh_login
 
@@ -157,6 +159,10 @@ class _Means:
         """Return what asks another host, or this one."""
         here = host == self._action._variables["inventory_hostname"]
         return self.ask if here else _Elsewhere(self._action, host).ask
+
+    def known(self, secret: SecretId) -> Mapping[Slot, str]:
+        """Return what the store knows of another account."""
+        return self._store.read(secret).known()
 
     def carry(self, account: str, known: set[str], value: str) -> None:
         """Give the connection a new password."""
