@@ -25,6 +25,8 @@ def main() -> None:
     from panshi.secret.held import HeldInFile
     from panshi.secret.linux import LinuxAccount
     from panshi.secret.mysql import DatabaseAccount, Replica
+    from panshi.secret.redis import RedisUser
+    from panshi.secret.userfile import FileUser
 
     started = False
     passed = 0
@@ -58,9 +60,10 @@ def main() -> None:
         return result
 
     protocol, rotate.rotate = rotate.rotate, from_here
+    kinds = (LinuxAccount, DatabaseAccount, RedisUser, FileUser)
+    verbs = ("which", "set", "prove", "retire", "refused")
     for owner, name in (
-        *((LinuxAccount, verb) for verb in ("which", "set", "prove", "refused")),
-        *((DatabaseAccount, verb) for verb in ("which", "set", "prove", "retire", "refused")),
+        *((kind, verb) for kind in kinds for verb in verbs if hasattr(kind, verb)),
         *((kind, verb) for kind in (HeldInFile, Replica) for verb in ("ready", "update")),
         (vault_file.VaultFiles, "_temporary"),
         (vault_file, "_sync_folder"),
