@@ -139,10 +139,10 @@ class Rotation:
 
 
 @contextmanager
-def rotation(folder: Path, subnet: str = "203.0.113.160/27") -> Iterator[Rotation]:
+def rotation(folder: Path, subnet: str = "203.0.113.160/27", lab: str = "panshi-lab-sec") -> Iterator[Rotation]:
     """Start the hosts, with two accounts declared whose passwords nobody knows yet."""
     password_file = folder / "vault-password"
-    with lab_copies(folder / "estate", "panshi-lab-sec", subnet, HOSTS) as copies:
+    with lab_copies(folder / "estate", lab, subnet, HOSTS) as copies:
         password_file.write_text(f"{VAULT_PASSWORD}\n")
         (folder / "records").mkdir()
         for host in HOSTS:

@@ -116,7 +116,7 @@ def test_real_locked_account_is_left_alone(rotated: Rotation) -> None:
     assert rotated.entry("web1", "appsvc").pending is None
 
 
-# While it is being set, and when it is proven but not promoted; every other boundary is in test_rotate_crash.py.
+# While it is being set, and when it is proven but not promoted; every other boundary is in rotate_crash.py.
 @pytest.mark.parametrize("point", [8, 14])
 def test_real_kill_of_the_controller_loses_no_password(rotated: Rotation, point: int) -> None:
     name = rotated.accident(point, "kill")
