@@ -273,8 +273,9 @@ class RotationRow(Row):
     """One event of a password, at ``time`` (UTC, ISO 8601); the password itself is never told.
 
     ``event`` is resolved (an earlier run had not ended), pending, set, proved, dependent (what else holds it is
-    updated), retired (the old one, where both had worked), refused (the old one), promoted, failed, or shown (somebody
-    looked). ``way`` says how it was tried, ``version`` which version of the store it is about.
+    updated), retired (the old one, where both had worked), refused (the old one), promoted, failed, shown (somebody
+    looked), imported (told by a person), printed (for an envelope), or of a break-glass account watched (from then on a
+    login is a use), used, unused. ``way`` says how it was tried, ``version`` which version of the store it is about.
     """
 
     kind: ClassVar[str] = "rotation"

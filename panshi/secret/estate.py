@@ -7,13 +7,13 @@ from typing import Any
 
 from panshi.harden.estate import estate_of, value_of
 from panshi.inventory import plain
-from panshi.secret import declared, store
+from panshi.secret import declared, glass, store
 from panshi.secret.declared import Baseline, Declared
 from panshi.secret.store import Store
 
 Template = Callable[[Any], Any]
 # What a host's variables must hold for the functions below.
-VARIABLES = (declared.VARIABLE, store.VARIABLE, "harden_level", "mlps_*")
+VARIABLES = (declared.VARIABLE, glass.VARIABLE, store.VARIABLE, "harden_level", "mlps_*")
 
 
 def store_of(variables: Mapping[str, Any], template: Template) -> Store:
@@ -33,3 +33,10 @@ def accounts_of(variables: Mapping[str, Any], template: Template) -> list[Declar
         value_of("password_max_days", variables, template),
     )
     return declared.declared_accounts(str(variables["inventory_hostname"]), value, baseline)
+
+
+def break_glass_of(variables: Mapping[str, Any], template: Template) -> list[Declared]:
+    """Return the break-glass accounts of a host."""
+    value = plain(template(variables.get(glass.VARIABLE)))
+    host = str(variables["inventory_hostname"])
+    return glass.break_glass_accounts(host, value, accounts_of(variables, template)) if value else []

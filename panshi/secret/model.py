@@ -11,6 +11,9 @@ SCHEMA = 1
 # Old versions stay readable this many rotations: a restored backup may hold one of them.
 _KEPT = 5
 
+# When a password was made that came from people's hands: so long ago that it is due at once.
+LONG_AGO = "1970-01-01T00:00:00Z"
+
 Slot = Literal["pending", "current", "previous"]
 
 
@@ -57,6 +60,21 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """How far the logins of a break-glass account are accounted for; all times are the host's own.
+
+    Args:
+        version: id of the password that the account had then.
+        since: UTC, ISO 8601: what came before was rotation itself, and no use.
+        used: UTC, ISO 8601: the first login after that; empty while there is none.
+    """
+
+    version: str
+    since: str
+    used: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """Everything that is known about one password.
 
@@ -65,6 +83,7 @@ class Entry:
         current: the proven one; None before the first rotation.
         pending: stored, perhaps already set on the target, not proven yet.
         previous: replaced ones, newest first.
+        watch: of a break-glass account.
         revision: of the stored document, so that a writer notices another one.
     """
 
@@ -72,7 +91,19 @@ class Entry:
     current: Version | None = None
     pending: Version | None = None
     previous: tuple[Version, ...] = ()
+    watch: Watch | None = None
     revision: int = 0
+
+    @property
+    def watched(self) -> Watch | None:
+        """The watch of the password that is current; that of a replaced one says nothing any more."""
+        fits = self.watch is not None and self.current is not None and self.watch.version == self.current.id
+        return self.watch if fits else None
+
+    @property
+    def used(self) -> str:
+        """When a break-glass account was first used with its current password, or an empty text."""
+        return self.watched.used if self.watched else ""
 
     def begun(self, version: Version) -> Entry:
         """Return the entry with a new pending version; one that is there stays: the target may have it."""
@@ -109,6 +140,7 @@ def to_document(entry: Entry) -> dict[str, Any]:
         "current": entry.current and asdict(entry.current),
         "pending": entry.pending and asdict(entry.pending),
         "previous": [asdict(version) for version in entry.previous],
+        "watch": entry.watch and asdict(entry.watch),
     }
 
 
@@ -130,6 +162,7 @@ def from_document(document: Any, secret: SecretId, revision: int = 0) -> Entry:
         _version(document.get("current")),
         _version(document.get("pending")),
         tuple(version for version in map(_version, previous) if version is not None),
+        _watch(document.get("watch")),
         revision,
     )
 
@@ -143,3 +176,14 @@ def _version(data: Any) -> Version | None:
     if not data["value"] or datetime.fromisoformat(data["when"]).tzinfo is None:
         raise ValueError("version")
     return Version(**data)
+
+
+def _watch(data: Any) -> Watch | None:
+    if data is None:
+        return None
+    names = set(Watch.__dataclass_fields__)
+    if not isinstance(data, Mapping) or set(data) != names or not all(isinstance(one, str) for one in data.values()):
+        raise ValueError("watch")
+    for moment in filter(None, (data["since"], data["used"])):
+        datetime.fromisoformat(moment)
+    return Watch(**data)

@@ -241,15 +241,17 @@ class _Teller:
         self._tell(rotation_row(entry, event, version.id if version else "", answer.way if answer else "", detail))
 
 
-def rotation_row(entry: Entry, event: str, version: str = "", way: str = "", detail: str = "") -> RotationRow:
-    """Return a row of the record about an account."""
+def rotation_row(
+    entry: Entry, event: str, version: str = "", way: str = "", detail: str = "", time: str = ""
+) -> RotationRow:
+    """Return a row of the record about an account; ``time`` (UTC, ISO 8601) where it is not now."""
     secret = entry.secret
     return RotationRow(
         host=secret.scope,
         target=secret.target,
         account=secret.account,
         event=event,
-        time=f"{utc_now():%Y-%m-%dT%H:%M:%SZ}",
+        time=time or f"{utc_now():%Y-%m-%dT%H:%M:%SZ}",
         way=way,
         detail=detail,
         version=version,
@@ -257,7 +259,7 @@ def rotation_row(entry: Entry, event: str, version: str = "", way: str = "", det
 
 
 def due(entry: Entry, max_age_days: int, now: datetime) -> bool:
-    """Return whether an account is to be rotated: never done, unfinished, or its password is old enough."""
-    if entry.current is None or entry.pending is not None:
+    """Return whether an account is to be rotated: never done, unfinished, used in an emergency, or old enough."""
+    if entry.current is None or entry.pending is not None or entry.used:
         return True
     return entry.current.age(now).days >= max_age_days

@@ -14,6 +14,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ class VaultFiles:
         if revision != entry.revision:
             raise busy(str(entry.secret))
         self._save(self._path(entry.secret), {"revision": revision + 1, "entry": to_document(entry)})
-        return Entry(entry.secret, entry.current, entry.pending, entry.previous, revision + 1)
+        return replace(entry, revision=revision + 1)
 
     def names(self) -> list[SecretId]:
         """Decrypt every file for its name."""
