@@ -86,12 +86,18 @@ def main() -> None:
     logins = {
         account: [
             {"time": _iso(moment), "way": way}
-            for moment, name, way in sorted(set(found))
+            for moment, name, way in sorted(set(found), key=_order)
             if name == account and wanted[account] < int(moment) <= now
         ][:_MOST]
         for account in wanted
     }
     module.exit_json(changed=False, now=_iso(now), logins=logins, **{"from": int(min(begins, default=0))})
+
+
+def _order(login: tuple) -> tuple:
+    """Oldest first; of one second the record that says more, since wtmp and lastlog know no fraction of it."""
+    moment, _, way = login
+    return int(moment), way.startswith(("wtmp", "lastlog")), moment
 
 
 def logins_in(moment: float, text: str) -> list:

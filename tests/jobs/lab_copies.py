@@ -63,6 +63,13 @@ class Copies:
             return done.stdout
         return self.podman("exec", f"{self.lab}-{host}", "sh", "-c", script, check=check)
 
+    def podman_input(self, host: str, program: str, text: str) -> None:
+        """Run a program in a container and give it a text that is no argument of anything."""
+        conf = self.state.containers_conf
+        environment = {**os.environ, **({"CONTAINERS_CONF": str(conf)} if conf.is_file() else {})}
+        command = ["podman", "exec", "--interactive", f"{self.lab}-{host}", program]
+        subprocess.run(command, env=environment, input=text, text=True, check=True, capture_output=True, timeout=60)
+
     def ssh(self, host: str, command: str, user: str = "ops", seconds: float = 20) -> subprocess.CompletedProcess[str]:
         """Log in freshly, as an operator does, and run a command."""
         argv = ["ssh", "-F", str(self.state.ssh_config), "-o", "BatchMode=yes", "-o", "ConnectTimeout=5"]

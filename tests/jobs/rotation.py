@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,11 +61,17 @@ class Rotation:
         assert current is not None
         return current.value
 
-    def rotate(self, *options: str, environment: dict[str, str] | None = None, **variables: Any) -> Done:
+    def rotate(
+        self,
+        *options: str,
+        environment: dict[str, str] | None = None,
+        playbook: str = "rotate.yml",
+        **variables: Any,
+    ) -> Done:
         """Run the playbook to its end, or to the controller's."""
         extra = {"panshi_records": str(self.operator.records), "rotate_batches": ["100%"], **variables}
         command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(self.copies.folder)]
-        command += ["playbooks/rotate.yml", "-e", json.dumps(extra), *options]
+        command += [f"playbooks/{playbook}", "-e", json.dumps(extra), *options]
         # A dead network is noticed in seconds; every play has connections of its own, as after a crash.
         args = "-o ControlMaster=auto -o ControlPersist=5s -o ServerAliveInterval=2 -o ServerAliveCountMax=2"
         settings = {
@@ -139,13 +145,18 @@ class Rotation:
 
 
 @contextmanager
-def rotation(folder: Path, subnet: str = "203.0.113.160/27", lab: str = "panshi-lab-sec") -> Iterator[Rotation]:
+def rotation(
+    folder: Path,
+    subnet: str = "203.0.113.160/27",
+    lab: str = "panshi-lab-sec",
+    hosts: Mapping[str, str] = HOSTS,
+) -> Iterator[Rotation]:
     """Start the hosts, with two accounts declared whose passwords nobody knows yet."""
     password_file = folder / "vault-password"
-    with lab_copies(folder / "estate", lab, subnet, HOSTS) as copies:
+    with lab_copies(folder / "estate", lab, subnet, hosts) as copies:
         password_file.write_text(f"{VAULT_PASSWORD}\n")
         (folder / "records").mkdir()
-        for host in HOSTS:
+        for host in hosts:
             copies.sh(host, PREPARE)
         copies.variables(accounts_passwords=["appsvc", "ops"])
         yield Rotation(Operator(copies, folder / "records"), password_file)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from rotation import HOSTS, Rotation, rotation
+
+from panshi.record import list_runs
 
 pytestmark = [pytest.mark.lab]
 ACCOUNTS = [(host, account) for host in HOSTS for account in ("appsvc", "ops")]
@@ -95,6 +99,48 @@ def test_real_wrong_vault_password_changes_nothing(rotated: Rotation, tmp_path: 
     assert done.status != 0 and "PS-E7002" in done.out
     for one in ACCOUNTS:
         assert rotated.known(*one)
+
+
+def refused_in_one_line(rotated: Rotation, code: str) -> None:
+    """A run that cannot use the store says so once, and has not even begun with a target."""
+    told = len(list_runs(rotated.operator.records, "estate", "rotate"))
+    done = rotated.rotate()
+    assert done.status != 0
+    (line,) = set(re.findall(r"\[PS-E\d{4}\].*?docs/errors/PS-E\d{4}\.md", done.out))
+    assert line.startswith(f"[{code}]"), line
+    assert "panshi_rotate]" not in done.out and "every account has a new password" not in done.out
+    assert len(list_runs(rotated.operator.records, "estate", "rotate")) == told
+
+
+def test_real_damaged_store_file_changes_no_target(rotated: Rotation) -> None:
+    before = {one: rotated.value(*one) for one in ACCOUNTS}
+    path = rotated.copies.folder / "secrets" / "web1" / "linux.ops.yml"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-200])
+    try:
+        refused_in_one_line(rotated, "PS-E7003")
+    finally:
+        path.write_bytes(whole)
+    assert all(rotated.has(*one, before[one]) for one in ACCOUNTS)
+
+
+def test_real_store_on_a_full_and_on_a_read_only_disk_changes_no_target(rotated: Rotation, tmp_path: Path) -> None:
+    before = {one: rotated.value(*one) for one in ACCOUNTS}
+    folder = rotated.copies.folder / "secrets"
+    kept = shutil.copytree(folder, tmp_path / "kept")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=0700", "tmpfs", folder], check=True)
+    try:
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
+        with suppress(OSError), (folder / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(1024))
+        refused_in_one_line(rotated, "PS-E7004")
+        subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+        refused_in_one_line(rotated, "PS-E7004")
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    assert all(rotated.has(*one, before[one]) for one in ACCOUNTS)
+    assert all(rotated.entry(*one).pending is None for one in ACCOUNTS)
 
 
 def test_real_run_that_would_leave_a_password_in_a_file_is_refused(rotated: Rotation) -> None:

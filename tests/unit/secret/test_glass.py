@@ -113,6 +113,11 @@ def test_parsed_decoy_is_no_login(module: ModuleType, text: str) -> None:
     assert module.logins_in(5.0, text) == []
 
 
+def test_of_one_second_the_record_that_says_more_is_first(module: ModuleType) -> None:
+    found = [(5.0, "emergency", "lastlog"), (5.4, "emergency", "su"), (4.9, "emergency", "lastlog")]
+    assert [way for _, _, way in sorted(found, key=module._order)] == ["lastlog", "su", "lastlog"]
+
+
 def test_parsed_lines_of_both_formats_tell_their_time(module: ModuleType) -> None:
     now = time.mktime((2027, 1, 2, 0, 0, 0, 0, 0, -1))
     assert module.line_of("2026-11-21T11:00:00.5+08:00 web1 sshd[7]: Accepted x", now)[0] == 1795230000.5
