@@ -140,7 +140,9 @@ def envelope(
     sheets = [sheet for host in hosts.values() for sheet in _sheets(*host)]
     if not sheets:
         raise PanshiError(
-            "PS-E7253", f"所选主机没有声明应急账户（变量 {glass.VARIABLE}）", "写法见 docs/runbook-secrets.md 第 6 节"
+            "PS-E7253",
+            f"所选主机没有声明应急账户（变量 {glass.VARIABLE}）",
+            "写法见 docs/runbook-secrets.md“应急账户”一节",
         )
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise PanshiError("PS-E7255", "信封密码单只在终端上由人打印", "登录到运维机的终端再运行；没有写文件")

@@ -95,4 +95,4 @@ _UNWATCHED = "；上次轮换没有做到最后一步，与轮换自己的登录
 
 
 def _bad(what: str) -> PanshiError:
-    return PanshiError("PS-E7250", what, "写法见 docs/runbook-secrets.md 第 6 节；没有改动任何目标")
+    return PanshiError("PS-E7250", what, "写法见 docs/runbook-secrets.md“应急账户”一节；没有改动任何目标")
