@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shlex
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -65,23 +66,24 @@ class Search:
             watcher.join()
 
     def leaks(self, values: Iterable[str]) -> set[str]:
-        """Return the kinds of places in which a secret was found."""
-        return {kind for value in values for text in spellings(value) for kind in self._kinds(text)}
+        """Return the kinds of places in which one of the secrets was found, in any spelling."""
+        texts = [text for value in values for text in spellings(value)]
+        return set(self._kinds(texts, [word for text in texts for word in ("-e", text)]))
 
-    def _kinds(self, text: str) -> Iterator[str]:
-        if any(text in output for output in self.outputs):
+    def _kinds(self, texts: Sequence[str], patterns: Sequence[str]) -> Iterator[str]:
+        if any(text in output for output in self.outputs for text in texts):
             yield "output"
-        yield from {name for name, data in self.processes if text.encode() in data}
-        if self._says("grep", "-rlF", "-D", "skip", "-e", text, *map(str, self.places)):
+        yield from {name for name, data in self.processes if any(text.encode() in data for text in texts)}
+        if self._says("grep", "-rlF", "-D", "skip", *patterns, *map(str, self.places)):
             yield "file here"
         commits = self._git("rev-list", "--all").split()
-        if commits and self._git("grep", "-lF", "-e", text, *commits):
+        if commits and self._git("grep", "-lF", *patterns, *commits):
             yield "git"
         for host in self.hosts:
-            pattern = text.replace("'", "'\\''")
-            if self.copies.sh(host, f"grep -rlF -D skip -e '{pattern}' {_ON_HOSTS} 2>/dev/null", check=False):
+            quoted = shlex.join(patterns)
+            if self.copies.sh(host, f"grep -rlF -D skip {quoted} {_ON_HOSTS} 2>/dev/null", check=False):
                 yield "file there"
-            if self.copies.sh(host, f"journalctl --no-pager -q | grep -F -e '{pattern}'", check=False):
+            if self.copies.sh(host, f"journalctl --no-pager -q | grep -F {quoted}", check=False):
                 yield "journal there"
 
     def _git(self, *words: str) -> str:
