@@ -97,4 +97,4 @@ class Search:
         if not (self.repository / ".git").is_dir():
             self._git("init", "-q")
         self._git("add", "-A")
-        self._git("commit", "-qm", "estate")
+        self._git("-c", "user.name=ops", "-c", "user.email=ops@bureau.example", "commit", "-qm", "estate")
