@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,13 +71,12 @@ def test_real_use_is_found_told_and_rotated_and_the_old_sheet_is_dead(sealed: Ro
     assert done.status == 0 and rows["web1"].event == "unused"
 
 
-def test_real_records_that_do_not_go_back_far_enough_are_no_clean_bill(sealed: Rotation) -> None:
-    entry = sealed.entry("web1", ACCOUNT)
-    assert entry.watch is not None
-    with sealed.store.hold("web1"):
-        sealed.store.write(replace(entry, watch=replace(entry.watch, since="2020-01-01T00:00:00Z")))
+def test_real_records_that_somebody_has_cleared_are_no_clean_bill(sealed: Rotation) -> None:
+    logs = "/var/log/auth.log* /var/log/secure* /var/log/wtmp*"
+    sealed.copies.sh("web1", f"journalctl --rotate; journalctl --vacuum-time=1s; rm -f {logs}; : >/var/log/lastlog")
     done = sealed.rotate("--limit", "web1", playbook="break_glass.yml")
     assert done.status != 0 and "PS-E7252" in done.out, done.out[-3000:]
+    assert not sealed.entry("web1", ACCOUNT).used
 
 
 def test_real_account_of_the_connection_is_no_break_glass_account(sealed: Rotation) -> None:
