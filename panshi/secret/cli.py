@@ -216,7 +216,7 @@ def _sheets(variables: Mapping[str, Any], template: Any) -> Iterator[Sheet]:
     """Yield what is printed about a host.
 
     Raises:
-        PanshiError: PS-E7006 a password is not kept; PS-E7254 it is being changed, or was used.
+        PanshiError: PS-E7006 a password is not kept; PS-E7254 it is being changed, was used, or is due.
     """
     accounts: Sequence[Declared] = break_glass_of(variables, template)
     store = store_of(variables, template)
@@ -224,8 +224,8 @@ def _sheets(variables: Mapping[str, Any], template: Any) -> Iterator[Sheet]:
         entry = store.read(one.secret)
         if entry.current is None and entry.pending is None:
             raise missing(str(one.secret))
-        if entry.current is None or entry.pending is not None or entry.used:
-            why = f"已在 {entry.used} 使用" if entry.used else "轮换没有做完"
+        if entry.current is None or due(entry, one.max_age_days, utc_now()):
+            why = f"已在 {entry.used} 使用" if entry.used else "轮换没有做完" if entry.pending else "已到期"
             raise PanshiError("PS-E7254", f"{one.secret} {why}，不打印", "先以 -e due_only=true 轮换；没有写文件")
         yield Sheet(one, entry.current, str(plain(template(variables.get("ansible_host"))) or ""))
 

@@ -221,7 +221,11 @@ def test_envelope_needs_a_terminal_an_account_and_a_password_that_is_sealed(glas
     assert entry.current is not None
     with glass.store.hold("web1"):
         glass.store.write(replace(entry, watch=Watch("v1", "2999-01-05T03:01:00Z", "2999-01-06T03:00:00Z")))
-    assert "PS-E7254" in refused()
+    assert "PS-E7254" in refused() and "使用" in refused()
     shown = glass("status", "--limit", "web1")
     assert shown.returncode == 1 and "应急已使用" in shown.stdout
+    glass.keep("web1", "old", "2026-01-05T03:00:00Z")
+    hosts = glass.folder / "bureau" / "hosts.yml"
+    hosts.write_text("all: {hosts: {web1: {accounts_passwords: [old], accounts_break_glass: [old]}}}")
+    assert "已到期" in refused()
     assert list(tmp_path.glob("sheet*")) == [] and not (tmp_path / "records").exists()
