@@ -112,13 +112,11 @@ def bring_in(
             "写成 主机/种类/账户，例如 web1/linux/ops；先写进 accounts_passwords；没有存入任何密码",
         )
     store = store_of(*owner)
+    _not_kept(store, wanted)
+    # Asked before the scope is held: nobody's rotation waits for somebody's typing.
+    value = _asked(wanted)
     with store.hold(wanted.scope):
-        entry = store.read(wanted)
-        if entry.current is not None or entry.pending is not None:
-            raise PanshiError(
-                "PS-E7261", f"密码库里已有 {wanted} 的密码，不覆盖", "用 panshi secret status 查看；要换密码就轮换"
-            )
-        value = _asked(wanted)
+        entry = _not_kept(store, wanted)
         now = utc_now()
         version = Version(f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", value, LONG_AGO, ticket, _IMPORTED)
         with _recorded(records, "secret_import", owner[0], [wanted]) as keep:
@@ -187,6 +185,20 @@ def _line(entry: Entry, allowed: int | None) -> Line:
     if current is not None and current.when == LONG_AGO:
         changed, age = f"不详（{_IMPORTED}）", ""
     return Line(entry.secret, changed, age, str(allowed or ""), state, why)
+
+
+def _not_kept(store: Store, secret: SecretId) -> Entry:
+    """Return the empty entry of an account whose password is not kept yet.
+
+    Raises:
+        PanshiError: PS-E7261.
+    """
+    entry = store.read(secret)
+    if entry.current is not None or entry.pending is not None:
+        raise PanshiError(
+            "PS-E7261", f"密码库里已有 {secret} 的密码，不覆盖", "用 panshi secret status 查看；要换密码就轮换"
+        )
+    return entry
 
 
 def _asked(secret: SecretId) -> str:
