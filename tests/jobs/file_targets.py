@@ -97,6 +97,11 @@ class Users(Rotation):
         """Run a script on the host as root."""
         return self.copies.sh(HOST, script)
 
+    def install(self, script: str) -> None:
+        """Install what one of the scripts above describes."""
+        done = self.copies.ssh(HOST, f"sudo -n sh -c {shlex.quote(script)}", seconds=900)
+        assert done.returncode == 0, done.stderr
+
     def declare(self, *accounts: dict[str, Any]) -> None:
         """Declare whose passwords are rotated."""
         self.copies.variables(accounts_passwords=list(accounts))
@@ -128,16 +133,14 @@ class Users(Rotation):
 
 
 @contextmanager
-def users(folder: Path, *, tomcat: bool = False) -> Iterator[Users]:
-    """Start the host; the store knows the password of the first server's administrator."""
+def users(folder: Path) -> Iterator[Users]:
+    """Start the host, without Tomcat; the store knows the password of the first server's administrator."""
     password_file = folder / "vault-password"
     with lab_copies(folder / "estate", "panshi-lab-fil", "198.51.100.192/27", {HOST: "deb12"}) as copies:
         password_file.write_text("of-the-test-only\n")
         (folder / "records").mkdir()
-        for script in (REDIS, TOMCAT)[: 1 + tomcat]:
-            done = copies.ssh(HOST, f"sudo -n sh -c {shlex.quote(script)}", seconds=900)
-            assert done.returncode == 0, done.stderr
         made = Users(Operator(copies, folder / "records"), password_file)
+        made.install(REDIS)
         secret = SecretId(HOST, "redis", KEEPER)
         with made.store.hold(HOST):
             made.store.write(Entry(secret, Version("imported", INSTALLED, "2026-11-01T00:00:00Z")))

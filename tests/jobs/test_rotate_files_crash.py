@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from file_targets import CACHE_ADMIN, DEFAULT_USER, HOST, MANAGED, NGINX, Users, users
+from file_targets import CACHE_ADMIN, DEFAULT_USER, HOST, MANAGED, NGINX, TOMCAT, Users, users
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 _WRITE = ("before _temporary", "after _temporary", "before _sync_folder", "after _sync_folder")
@@ -46,12 +46,14 @@ LINES = [
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Users]:
-    with users(tmp_path_factory.mktemp("crash"), tomcat=True) as made:
+    with users(tmp_path_factory.mktemp("crash")) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def kind(made: Users, request: pytest.FixtureRequest) -> str:
+    if request.param == "tomcat" and "tomcat" not in made.sh("ls /etc"):
+        made.install(TOMCAT)
     made.declare(KINDS[request.param][0])
     done = made.rotate()
     assert done.status == 0, done.out[-3000:]
