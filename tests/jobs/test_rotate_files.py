@@ -100,6 +100,7 @@ SITE = "/etc/nginx/sites-enabled/default; nginx -s reload; sleep 1"
             marks=pytest.mark.long,
         ),
     ],
+    ids=["not kept", "no such user", "no password asked for"],
 )
 def test_real_account_that_cannot_be_rotated_is_left_alone(rotated: Users, broken: str, mended: str, said: str) -> None:
     redis = "PS-E7130" in said
