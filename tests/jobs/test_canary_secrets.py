@@ -84,7 +84,8 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
             for account, value in marked.items():
                 estate.panshi("secret", "import", f"{HOST}/linux/{account}", "--ticket=CHG-1", typed=f"{value}\n")
         # From here on the marked password lets Ansible in and makes it root.
-        made.copies.variables(accounts_passwords=["appsvc", "ops"], **BY_PASSWORD)
+        declared = {"accounts_passwords": ["appsvc", "ops"], "accounts_break_glass": ["appsvc"]}
+        made.copies.variables(**declared, **BY_PASSWORD)
         made.copies.sh(HOST, "rm -f /home/ops/.ssh/authorized_keys; sed -i 's/NOPASSWD://' /etc/sudoers.d/*")
         yield estate
 
@@ -178,7 +179,8 @@ def test_real_rotation_of_imported_passwords_leaks_nothing(estate: Estate) -> No
 @pytest.mark.long
 def test_real_every_job_leaks_nothing(estate: Estate) -> None:
     """All jobs by the marked password: who logs in, and becomes root, is the account that is rotated."""
-    gentle = {"harden_checks": ["linux-umask", "linux-tmout"], "harden_batches": ["100%"]}
+    checks = ["linux-umask", "linux-tmout"]
+    gentle = {"harden_checks": checks, "harden_opt_in": checks, "harden_batches": ["100%"]}
     with estate.search.watching():
         estate.panshi("audit", "--accept-findings", good=(0, 3))
         estate.play("audit.yml")
