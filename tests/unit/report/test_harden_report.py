@@ -156,11 +156,11 @@ def test_outside_judges_around_the_run_are_told(tmp_path: Path) -> None:
     job, _, _ = story(tmp_path)
     for phase, second, index in (("before", "05", 59), ("after", "15", 81), ("after", "30", 12)):
         figure = Figure("lynis", "web1", "3.0.8", index=index, complaints=(Complaint("X-1", f"意见 {index}"),))
-        other = Figure("lynis", "db9", "3.0.8", index=99)
+        other = Figure("lynis", "other-host", "3.0.8", index=99)
         run, time = f"20261121T0300{second}Z-aaaaaa", f"2026-11-21T03:00:{second}Z"
         save(tmp_path, Judgement(run, "lab", phase, time, (figure, other)))
     text = page(tmp_path)
-    assert "指数 59" in text and "指数 81" in text and "指数 12" not in text and "db9" not in text
+    assert "指数 59" in text and "指数 81" in text and "指数 12" not in text and "other-host" not in text
     assert "意见 81" in text and "未登记" in text
 
 
