@@ -57,7 +57,8 @@ def suffer(rotated: Databases, account: str, point: str, accident: str) -> str:
     done = rotated.rotate("--limit", PRIMARY)
     assert done.status == 0, (point, done.out[-3000:])
     rotated.whole(SCOPE, account)
-    return f"{account} | {accident.split()[0]} | {point} | {pending} | {rotated.written('failed') - failed} failed"
+    what = "kill" if accident == "kill" else "cut"
+    return f"{account} | {what} | {point} | {pending} | {rotated.written('failed') - failed} failed"
 
 
 @pytest.mark.parametrize("account", ["app", "repl"])
