@@ -186,7 +186,6 @@ def test_real_every_job_leaks_nothing(estate: Estate) -> None:
         estate.play("audit.yml")
         estate.play("harden.yml", **gentle)
         estate.play("patch_plan.yml", patch_plans=str(estate.rotation.operator.records / "plans"))
-        estate.play("versions.yml")
         estate.play("rotate.yml")
         estate.play("break_glass.yml")
         estate.panshi("secret", "status", good=(0, 1))
