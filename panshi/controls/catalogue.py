@@ -15,12 +15,11 @@ import jsonschema
 import yaml
 
 from panshi.controls.params import Parameter
+from panshi.document import read_document
 from panshi.errors import PanshiError
 
 ROOT = Path(__file__).resolve().parents[2] / "controls"
 PLACEHOLDER = re.compile(r"{([a-z][a-z0-9_]*)}")
-
-_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ def load_catalogue(root: Path = ROOT) -> Catalogue:
 
 def _read(name: str, raw: bytes, validator: jsonschema.Draft202012Validator) -> dict[str, Any]:
     try:
-        document = yaml.load(raw, Loader=_Loader)  # noqa: S506 - a safe loader, the C one where it is built
+        document = read_document(raw)
     except yaml.YAMLError as error:
         raise PanshiError("PS-E1101", f"controls/{name} 不是合法的 YAML：{error}", "按提示的行号修正") from error
     problem = jsonschema.exceptions.best_match(validator.iter_errors(document))

@@ -11,15 +11,18 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from panshi.document import read_document
 from panshi.errors import PanshiError
 
 FORMAT = 1
+_NAME_IT = "用 -e plan=<文件> 指明计划文件"
 # Measured on lab containers and the lab's machine (docs/performance.md): fixed part per host, per package, per reboot.
 _MINUTES_HOST, _MINUTES_PACKAGE, _MINUTES_REBOOT = 1.0, 0.1, 4.0
 # Whoever runs on these has to be looked at by a person before it is restarted; a reboot is the way for them.
@@ -204,13 +207,24 @@ def save_plan(path: Path, document: Mapping[str, Any]) -> None:
 def load_plan(path: Path) -> Plan:
     """Read a plan and check its shape.
 
+    A process and those it forks read a file once, as long as it stays as it is: a job asks for its plan on every host.
+
     Raises:
         PanshiError: PS-E6101 not readable; PS-E6102 not a plan, or one that contradicts itself.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        state = path.stat()
+    except OSError as error:
+        raise PanshiError("PS-E6101", f"读不了计划 {path}：{error}", _NAME_IT) from error
+    return _load(path, state.st_ino, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=1)
+def _load(path: Path, *_state: int) -> Plan:
+    try:
+        document = read_document(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise PanshiError("PS-E6101", f"读不了计划 {path}：{error}", "用 -e plan=<文件> 指明计划文件") from error
+        raise PanshiError("PS-E6101", f"读不了计划 {path}：{error}", _NAME_IT) from error
     except yaml.YAMLError as error:
         raise PanshiError("PS-E6102", f"{path} 不是 YAML：{_one_line(error)}", "改正之后重新生成方案") from error
     try:

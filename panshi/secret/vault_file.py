@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from panshi.document import read_document
 from panshi.errors import PanshiError
 from panshi.record import safe_name
 from panshi.secret.model import Entry, SecretId, from_document, to_document
@@ -153,7 +154,7 @@ class VaultFiles:
             raise _corrupt(path, "不是 Ansible Vault 加密的内容")
         # Ansible's and YAML's own words about what they could not read may quote it.
         try:
-            document = yaml.safe_load(self._vault.decrypt(data))
+            document = read_document(self._vault.decrypt(data))
         except AnsibleVaultFormatError:
             raise _corrupt(path, "加密内容不完整") from None
         except AnsibleError:

@@ -14,12 +14,12 @@ from panshi.patch import load_plan
 
 DOCUMENTATION = """
 name: panshi_plan
-short_description: Hosts of a patch plan in the order of its waves, or the waves' sizes
+short_description: Hosts of a patch plan in the order of its waves, the waves' sizes, or the packages of one host
 version_added: "1.0.0"
 author: Panshi
 description:
-  - C(hosts) gives a host pattern, C(sizes) the numbers for C(serial). An empty path stands for a plan without hosts, as
-    the gate has already said what is missing.
+  - C(hosts) gives a host pattern, C(sizes) the numbers for C(serial), C(packages) the names of what one host gets. An
+    empty path stands for a plan without hosts, as the gate has already said what is missing.
 options:
   _terms:
     description: Path of the plan.
@@ -27,7 +27,7 @@ options:
   what:
     description: What is wanted.
     type: str
-    choices: [hosts, sizes]
+    choices: [hosts, sizes, packages]
     default: hosts
 """
 
@@ -39,7 +39,7 @@ EXAMPLES = """
 
 RETURN = """
 _raw:
-  description: A host pattern, or a list of numbers.
+  description: A host pattern, or a list of numbers or names.
   type: list
 """
 
@@ -54,11 +54,15 @@ class LookupModule(LookupBase):
             AnsibleLookupError: PS-E6101 or PS-E6102, see docs/errors.
         """
         self.set_options(var_options=variables, direct=kwargs)
-        sizes = self.get_option("what") == "sizes"
+        what = self.get_option("what")
         try:
-            waves = [load_plan(Path(str(term))).waves if term else [] for term in terms]
+            plans = [load_plan(Path(str(term))) if term else None for term in terms]
         except PanshiError as error:
             raise AnsibleLookupError(str(error)) from error
-        if sizes:
+        if what == "packages":
+            host = str((variables or {})["inventory_hostname"])
+            return [[one["name"] for one in plan.hosts[host]["packages"]] if plan else [] for plan in plans]
+        waves = [plan.waves if plan else [] for plan in plans]
+        if what == "sizes":
             return [[len(wave) for wave in one] or [1] for one in waves]
         return [",".join(name for wave in one for name in wave) or "!all" for one in waves]

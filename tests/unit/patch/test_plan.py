@@ -46,6 +46,18 @@ def test_held_package_is_left_out_and_named() -> None:
     assert ([one["name"] for one in host["packages"]], host["held"]) == (["openssl"], ["nginx"])
 
 
+def test_file_is_read_once_and_again_when_it_was_changed_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yml"
+    save_plan(path, made({"web1": answer(update("openssl"))}))
+    first = load_plan(path)
+    assert load_plan(path) is first
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("openssl", "libssl9"), encoding="utf-8")
+    again = load_plan(path)
+    assert [one["name"] for one in again.hosts["web1"]["packages"]] == ["libssl9"]
+    assert digest(again.document) != digest(first.document)
+
+
 @pytest.mark.parametrize(
     ("more", "settings", "code"),
     [
