@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PYTEST ?= pytest
 
-.PHONY: help demo judges test test-packages setup lint molecule molecule-alternative unit jobs accidents vm bench lab-up lab-fresh lab-down lock clean
+.PHONY: help demo judges test test-packages setup lint molecule molecule-alternative unit jobs accidents crash vm bench lab-up lab-fresh lab-down lock clean
 
 help: ## 显示这份说明
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -70,8 +70,11 @@ unit: setup ## 不需要实验室的检验
 jobs: lab-up ## 单元、场景、基线与整个作业（真实实验室主机）
 	$(PYTEST) tests -m 'not vm and not long'
 
-accidents: lab-up ## 整体加固、撤销，以及在受保护的改动中途杀控制端、断网、断电、弄坏 sshd（约二十分钟，不在 make test 内）
-	$(PYTEST) tests/jobs -m long
+accidents: lab-up ## 整体加固、撤销，以及在受保护的改动、补丁中途杀控制端、断网、断电、弄坏 sshd（一小时左右，不在 make test 内）
+	$(PYTEST) tests/jobs -m 'long and not crash'
+
+crash: lab-up ## 轮换口令的每一步杀控制端、断网，逐种账户列表（每行 10 至 30 秒，共数小时，不在 make test 内）
+	$(PYTEST) tests/jobs -m crash
 
 vm: lab-up ## 只有自己内核的机器才能证明的加固与内核更新检验（软件仿真，约一小时，不在 make test 内）
 	$(PYTEST) tests/jobs -m vm

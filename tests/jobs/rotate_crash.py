@@ -18,7 +18,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from rotation import HOSTS, Rotation, rotation
 
-pytestmark = [pytest.mark.lab, pytest.mark.long]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.crash]
 _WRITE = ("before _temporary", "after _temporary", "before _sync_folder", "after _sync_folder")
 # From the first question to the target, to the record that is not written any more: see rotate/sitecustomize.py.
 POINTS = (

@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from database import PRIMARY, SCOPE, Databases, databases, declare, declared
 
-pytestmark = [pytest.mark.lab, pytest.mark.long]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.crash]
 # See rotate/sitecustomize.py; of several boundaries with one name the first, which is where the pending one is stored.
 POINTS = (
     "before ready",

@@ -19,7 +19,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from file_targets import CACHE_ADMIN, DEFAULT_USER, HOST, MANAGED, NGINX, TOMCAT, Users, users
 
-pytestmark = [pytest.mark.lab, pytest.mark.long]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.crash]
 _WRITE = ("before _temporary", "after _temporary", "before _sync_folder", "after _sync_folder")
 _BEGIN = ("start", "before which", "after which", *_WRITE, "before set", "during set", "after set")
 _PROVE = ("before prove", "after prove")
