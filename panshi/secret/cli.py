@@ -162,11 +162,10 @@ _GOOD, _UNDECLARED, _IMPORTED = "正常", "未声明", "导入"
 def _lines(hosts: Mapping[str, Any], store: Store, everything: bool) -> list[Line]:
     declared = {one.secret: one for host in hosts.values() for one in accounts_of(*host)}
     kept = set(store.names()) if everything else set()
-    lines = []
-    for secret in sorted({*declared, *kept}):
-        one = declared.get(secret)
-        lines.append(_line(store.read(secret), one.max_age_days if one else None))
-    return lines
+    known = store.outlines(sorted({*declared, *kept}))
+    return [
+        _line(entry, declared[secret].max_age_days if secret in declared else None) for secret, entry in known.items()
+    ]
 
 
 def _line(entry: Entry, allowed: int | None) -> Line:

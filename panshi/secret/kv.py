@@ -100,6 +100,10 @@ class KvStore:
             )
         return replace(entry, revision=int(answer["data"]["version"]))
 
+    def outlines(self, secrets: Iterable[SecretId]) -> dict[SecretId, Entry]:
+        """Read each."""
+        return {secret: self.read(secret).outline() for secret in secrets}
+
     def names(self) -> list[SecretId]:
         """Read every secret for its name."""
         found = []

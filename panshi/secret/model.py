@@ -122,6 +122,10 @@ class Entry:
         """Return the entry without its pending version, which the target is known not to have."""
         return replace(self, pending=None)
 
+    def outline(self) -> Entry:
+        """Return the entry with no password in it: enough to say what is due."""
+        return replace(self, current=_blank(self.current), pending=_blank(self.pending), previous=())
+
     def known(self) -> dict[Slot, str]:
         """Return the values that the target may have: the pending, the current and the newest previous one."""
         slots: dict[Slot, Version | None] = {
@@ -130,6 +134,10 @@ class Entry:
             "previous": self.previous[0] if self.previous else None,
         }
         return {slot: version.value for slot, version in slots.items() if version is not None}
+
+
+def _blank(version: Version | None) -> Version | None:
+    return version and replace(version, value="-")
 
 
 def to_document(entry: Entry) -> dict[str, Any]:

@@ -29,6 +29,9 @@ class Store(Protocol):
     def write(self, entry: Entry) -> Entry:
         """Store durably, unless somebody else has written since ``entry.revision``; return it with its new revision."""
 
+    def outlines(self, secrets: Iterable[SecretId]) -> dict[SecretId, Entry]:
+        """Return what is known of several, without their passwords."""
+
     def names(self) -> list[SecretId]:
         """Return whose passwords are kept."""
 

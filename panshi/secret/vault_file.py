@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,9 @@ from panshi.secret.store import busy
 
 # Made with the store: tells a wrong password from a damaged file, and keeps a mistyped one from being used.
 _MARK = "store.yml"
+# What was read when it was last asked what is due, by file, without a password: a vault's key takes milliseconds to
+# make, for each file, on purpose. It holds as long as the file has the same bytes, and may be deleted.
+_OUTLINES = "outlines.yml"
 _SUFFIX = ".yml"
 _TEMPORARY = ".writing-"
 # More than any entry takes.
@@ -111,6 +115,35 @@ class VaultFiles:
             raise busy(str(entry.secret))
         self._save(self._path(entry.secret), {"revision": revision + 1, "entry": to_document(entry)})
         return replace(entry, revision=revision + 1)
+
+    def outlines(self, secrets: Iterable[SecretId]) -> dict[SecretId, Entry]:
+        """Decrypt the files that are not as they were when this was last asked."""
+        kept, seen = self._outlined(), {}
+        found = {}
+        for secret in secrets:
+            path = self._path(secret)
+            name, digest = f"{path.parent.name}/{path.name}", _digest(path)
+            entry = _outline(kept.get(name), digest, secret)
+            if entry is None:
+                entry = self.read(secret).outline()
+                if digest and digest == _digest(path):
+                    seen[name] = {"sha256": digest, "revision": entry.revision, "entry": to_document(entry)}
+            found[secret] = entry
+        if seen:
+            # A store that cannot be written is said by whoever has to write.
+            with suppress(PanshiError):
+                self._save(self._folder / _OUTLINES, {"files": {**kept, **seen}})
+        return found
+
+    def _outlined(self) -> dict[str, Any]:
+        try:
+            document = self._load(self._folder / _OUTLINES) or {}
+        except PanshiError as error:
+            if error.code != "PS-E7003":
+                raise
+            return {}
+        files = document.get("files", {})
+        return {name: one for name, one in files.items() if (self._folder / name).exists()}
 
     def names(self) -> list[SecretId]:
         """Decrypt every file for its name."""
@@ -198,6 +231,23 @@ _RESTORE = "从备份或版本库恢复这个文件；没有改动任何目标"
 
 def _corrupt(path: Path, what: str) -> PanshiError:
     return PanshiError("PS-E7003", f"密码库文件 {path} 已损坏：{what}", _RESTORE)
+
+
+def _outline(kept: Any, digest: str, secret: SecretId) -> Entry | None:
+    """Return what was kept of a file, when it was of these bytes and in the form of today."""
+    try:
+        if not digest or kept["sha256"] != digest:
+            return None
+        return from_document(kept["entry"], secret, int(kept["revision"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _make_folder(folder: Path) -> None:

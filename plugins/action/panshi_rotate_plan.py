@@ -59,8 +59,9 @@ class ActionModule(ActionBase):
         self._need_hosts(variables, declared)
         now = utc_now()
         # Every entry is read even where all are wanted: a damaged one is told now, and not in the third wave.
+        known = store.outlines([one.secret for accounts in declared.values() for one in accounts])
         wanted = {
-            host: [one for one in accounts if due(store.read(one.secret), one.max_age_days, now) or not due_only]
+            host: [one for one in accounts if due(known[one.secret], one.max_age_days, now) or not due_only]
             for host, accounts in declared.items()
         }
         wanted = {host: accounts for host, accounts in wanted.items() if accounts}

@@ -57,6 +57,48 @@ def test_names_of_any_kind_are_kept_apart(store: VaultFiles) -> None:
     assert values == [secret.account for secret in secrets]
 
 
+def test_outlines_hold_no_password_and_only_what_has_changed_is_decrypted_again(
+    tmp_path: Path, store: VaultFiles
+) -> None:
+    others = [SecretId("web1", "linux", name) for name in ("ops", "backup")]
+    for secret in others:
+        kept(store, secret)
+    never = SecretId("web1", "linux", "never")
+    first = store.outlines([*others, never])
+    assert [entry.current and entry.current.when for entry in first.values()] == [NEW.when, NEW.when, None]
+    assert NEW.value not in repr(first) and first[never] == Entry(never)
+    (file,) = tmp_path.rglob("outlines.yml")
+    assert NEW.value not in file.read_text() and stat.S_IMODE(file.stat().st_mode) == 0o600
+    with mock.patch.object(store, "read", side_effect=AssertionError("decrypted again")):
+        assert store.outlines(others) == {secret: first[secret] for secret in others}
+    with store.hold("web1"):
+        store.write(store.read(others[0]).begun(Version("v2", "Zz-canary-8", NEW.when)))
+    with mock.patch.object(store, "read", wraps=store.read) as read:
+        again = store.outlines(others)
+    assert [call.args for call in read.call_args_list] == [(others[0],)]
+    assert again[others[0]].pending is not None and again[others[1]] == first[others[1]]
+
+
+def test_outlines_that_are_damaged_are_made_anew_and_a_damaged_entry_is_told(tmp_path: Path, store: VaultFiles) -> None:
+    path = kept(store)
+    expected = store.outlines([SECRET])
+    (file,) = tmp_path.rglob("outlines.yml")
+    for text in ("", "junk", file.read_text()[:-9]):
+        file.write_text(text)
+        assert store.outlines([SECRET]) == expected
+    path.write_text(path.read_text()[:-9])
+    with pytest.raises(PanshiError, match="PS-E7003"):
+        store.outlines([SECRET])
+
+
+def test_outlines_are_no_way_around_the_vault_password(tmp_path: Path, store: VaultFiles) -> None:
+    kept(store)
+    store.outlines([SECRET])
+    folder = next(tmp_path.rglob("outlines.yml")).parent
+    with pytest.raises(PanshiError, match="PS-E7002"):
+        VaultFiles(folder, "bureau", vault("mistyped")).outlines([SECRET])
+
+
 def test_files_are_for_the_owner_only(tmp_path: Path, store: VaultFiles) -> None:
     path = kept(store)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
