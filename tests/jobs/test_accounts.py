@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from accounts import HOSTS, Office, office, person
+from accounts_run import HOSTS, Office, office, person
 from harden_run import Done
 
 from panshi.record import AccountRow, PermissionRow, list_runs, read_run
