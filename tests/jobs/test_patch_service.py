@@ -141,8 +141,12 @@ def test_real_nobody_is_left_drained(patched: Patched, shop: Shop) -> None:
 def test_real_balancer_that_dies_is_seen_by_the_plain_client_and_asking_again_helps(
     patched: Patched, shop: Shop
 ) -> None:
-    row = watched(shop, f"systemctl stop nginx; sleep {2 * INTERVAL}; systemctl start nginx", shop.holders())
-    assert row.failed > row.lost, row
+    # The other balancer may take over between two requests of the client; then it is done again.
+    script = f"systemctl stop nginx; sleep {2 * INTERVAL}; systemctl start nginx"
+    rows = [watched(shop, script, shop.holders())]
+    while not rows[-1].failed and len(rows) < 5:
+        rows.append(watched(shop, script, shop.holders()))
+    assert rows[-1].failed > rows[-1].lost, rows
 
 
 def test_real_service_that_is_gone_is_lost_by_the_retrying_client_too(patched: Patched, shop: Shop) -> None:
