@@ -174,7 +174,7 @@ def state() -> dict:
 def _debian(refresh: bool, timeout: int, lock_seconds: int) -> dict:
     problems = _locked(lock_seconds)
     if refresh and not problems:
-        # With its cache, though that is half the time: without, apt was seen to go on with that of the lists before.
+        # With its cache, though that is half the time: without, a plan once missed what was new in the source.
         problems = _source_problems(["apt-get", "-q", *_APT_PATIENCE, "update"], timeout)
     audit = ledger.tool(["dpkg", "--audit"], timeout)[1].strip()
     if audit:
