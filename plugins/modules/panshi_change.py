@@ -481,8 +481,7 @@ def step_versions(run: Run, wanted: dict) -> None:
         for name, version in todo.items():
             run.said("package:" + name, present[name] or "未安装", version)
         return
-    if not all(ledger.archive_of(name, version) for name, version in todo.items()):
-        _fetch(todo)
+    _fetch(todo)
     run.ready()
     older = {name: version for name in todo if (version := present[name])}
     for name in ledger.keep_archives(older):
