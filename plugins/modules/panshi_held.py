@@ -83,6 +83,8 @@ _UNIT_SECONDS = 90
 _PROBE_SECONDS = 30
 _PAUSE = 0.3
 _PREFIX = ".panshi-held-"
+# Characters. A shorter password, as people make them, may stand in a file as something else too: a name, a path.
+_UNMISTAKABLE = 16
 
 
 def main() -> None:
@@ -129,7 +131,11 @@ def unfit(text: str, key: str | None, known: dict) -> str:
     if key:
         found = len(_setting(key).findall(text))
         return "" if found == 1 else f"文件里有 {found} 行 {key} 的设置，应为一行"
-    return "" if any(value in text for value in known.values()) else "文件里没有库里的密码，也没有写明 key"
+    found = [value for value in known.values() if value in text]
+    if not found:
+        return "文件里没有库里的密码，也没有写明 key"
+    short = min(map(len, found)) < _UNMISTAKABLE
+    return f"库里的密码不到 {_UNMISTAKABLE} 个字符，文件里同样的字也可能是别的内容，须写明 key" if short else ""
 
 
 def replaced(text: str, key: str | None, known: dict, password: str) -> str:

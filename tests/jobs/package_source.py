@@ -52,8 +52,11 @@ class Source:
     url: str
     entries: dict[str, str] = field(default_factory=dict)
 
-    def publish(self, version: str, *, broken: bool = False, fragile: bool = False) -> None:
-        """Add a version of the service; a broken one does not run, a fragile one not where there is ``FRAGILE``."""
+    def publish(self, version: str, *, broken: bool = False, fragile: bool = False, also: str = "") -> None:
+        """Add a version of the service; a broken one does not run, a fragile one not where there is ``FRAGILE``.
+
+        ``also`` is one more command of its installation.
+        """
         tree = self.folder / f"tree-{version}"
         for name in ("DEBIAN", "usr/share/panshi-demo", "usr/lib/systemd/system"):
             (tree / name).mkdir(parents=True)
@@ -63,7 +66,7 @@ class Source:
         (tree / "usr/lib/systemd/system/panshi-demo.service").write_text(unit)
         control = f"Package: {NAME}\nVersion: {version}\nArchitecture: all\nMaintainer: nobody@lab.example\n"
         (tree / "DEBIAN/control").write_text(f"{control}Description: demonstration service\n")
-        (tree / "DEBIAN/postinst").write_text(_POSTINST)
+        (tree / "DEBIAN/postinst").write_text(f"{_POSTINST}{also}\n")
         (tree / "DEBIAN/postinst").chmod(0o755)
         archive = self.folder / f"{NAME}_{version}_all.deb"
         subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree, archive], check=True, capture_output=True)

@@ -355,9 +355,18 @@ def test_parsed_setting_keeps_its_quotes_and_the_rest_of_the_file(held: ModuleTy
 
 
 def test_parsed_known_passwords_are_replaced_everywhere(held: ModuleType) -> None:
-    known = {"pending": "new", "current": "old", "previous": "older"}
-    assert held.replaced("a old b older c", None, known, "new") == "a new b new c"
-    assert held.replaced("a new", None, known, "new") == "a new"
+    new, old, older = (f"{name}-sixteen-or-more" for name in ("new", "old", "older"))
+    known = {"pending": new, "current": old, "previous": older}
+    assert held.replaced(f"a {old} b {older} c", None, known, new) == f"a {new} b {new} c"
+    assert held.replaced(f"a {new}", None, known, new) == f"a {new}"
+
+
+def test_parsed_short_password_that_may_be_something_else_asks_for_its_setting(held: ModuleType) -> None:
+    text = "user=redis\npassword=redis\n"
+    assert "16" in held.unfit(text, None, {"current": "redis"})
+    with pytest.raises(ValueError):
+        held.replaced(text, None, {"current": "redis"}, "new")
+    assert held.replaced(text, "password", {"current": "redis"}, "new") == "user=redis\npassword=new\n"
 
 
 @pytest.mark.parametrize(("text", "key"), [("", "pw"), ("pw=1\npw=2\n", "pw"), ("pwx=1\n", "pw"), ("something", None)])
