@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 import sys
@@ -104,8 +105,6 @@ def in_file(estate: Estate, value: str) -> None:
 
 
 def in_base64(estate: Estate, value: str) -> None:
-    import base64
-
     (estate.rotation.operator.records / "planted").write_text(base64.b64encode(value.encode()).decode())
 
 

@@ -246,10 +246,10 @@ def test_real_run_without_a_host_of_its_plan_is_refused(fleet: Fleet) -> None:
 
 
 def test_real_version_that_makes_the_baseline_worse_stops_before_the_next_wave(fleet: Fleet) -> None:
-    fleet.source.withdraw("1.7")
+    before = fleet.versions()
     fleet.source.publish("1.8", also="chmod 0644 /etc/shadow")
     path, sha256 = fleet.plan()
     done = fleet.apply(path, sha256)
     fleet.operator.copies.sh("web1", "chmod 0640 /etc/shadow")
     assert done.status != 0 and "PS-E6114" in done.out, done.out[-3000:]
-    assert fleet.versions() == {**all_at("1.6"), "web1": "1.8"}
+    assert fleet.versions() == {**before, "web1": "1.8"}
