@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from leftovers import noted
 
 from panshi.lab.state import State, default_directory
 
@@ -134,11 +135,12 @@ def lab_copies(
     copies = Copies(lab, folder, addresses, machines)
     if machines:
         _lend_disks(copies.state)
-    try:
-        _panshi_lab(copies, "up")
-        yield copies
-    finally:
-        _panshi_lab(copies, "down")
+    with noted(lab, description, copies.state.root):
+        try:
+            _panshi_lab(copies, "up")
+            yield copies
+        finally:
+            _panshi_lab(copies, "down")
 
 
 def _lend_disks(state: State) -> None:

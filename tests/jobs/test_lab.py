@@ -22,6 +22,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from leftovers import noted, sweep
 
 from panshi.lab import machine
 from panshi.lab.description import Lab, load
@@ -233,6 +234,8 @@ def test_emulated_kylin_offers_the_programs_that_hardening_installs() -> None:
 class Beside:
     """A second lab: one Debian container, one emulated Kylin, one virtual machine."""
 
+    NAME = "panshi-lab-jobs"
+
     def __init__(self, root: Path) -> None:
         self.state = State(root / "state")
         self.file = root / "lab.yml"
@@ -243,7 +246,7 @@ class Beside:
             "vm12": ("t3", "198.51.100.221"),
         }
         data |= {
-            "name": "panshi-lab-jobs",
+            "name": self.NAME,
             "subnet": "198.51.100.128/25",
             "hosts": {new: data["hosts"][old] | {"address": address} for old, (new, address) in hosts.items()},
         }
@@ -273,9 +276,10 @@ class Beside:
 def beside(tmp_path: Path) -> Iterator[Beside]:
     """Describe the second lab, and take it down at the end."""
     lab = Beside(tmp_path)
-    yield lab
-    done = lab("down")
-    assert done.returncode == 0, done.stderr
+    with noted(lab.NAME, lab.file, lab.state.root):
+        yield lab
+        done = lab("down")
+        assert done.returncode == 0, done.stderr
 
 
 def test_real_killed_container_comes_back_with_its_files(beside: Beside) -> None:
@@ -286,6 +290,25 @@ def test_real_killed_container_comes_back_with_its_files(beside: Beside) -> None
     run("podman", "wait", "panshi-lab-jobs-t1")
     assert "本次创建或启动 1 台" in beside.up("--only", "t1")
     assert beside.ssh("t1", "ls kept").stdout == "kept\n"
+
+
+def test_real_lab_of_a_killed_test_run_is_taken_down_by_the_next_one(beside: Beside, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    hold = "import sys; from pathlib import Path; from leftovers import noted\n"
+    hold += "with noted(sys.argv[1], *map(Path, sys.argv[2:])): print('noted', flush=True); sys.stdin.read()"
+    argv = [sys.executable, "-c", hold, beside.NAME, str(beside.file), str(beside.state.root), str(notes)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    with subprocess.Popen(argv, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "noted\n"
+        beside.up("--only", "t1")
+        assert sweep(notes) == []
+        assert beside.ssh("t1", "true").returncode == 0
+        other.kill()
+    assert sweep(notes) == [f"{beside.NAME}.{other.pid}"]
+    assert run("podman", "container", "exists", f"{beside.NAME}-t1").returncode == 1
+    assert beside.NAME not in run("podman", "network", "ls", "--format", "{{.Name}}").stdout.split()
+    assert "198.51.100.128/25" not in run("ip", "route").stdout
+    assert sweep(notes) == [] and list(notes.iterdir()) == []
 
 
 def test_real_host_keys_survive_nothing_but_a_new_host(beside: Beside) -> None:
