@@ -36,10 +36,12 @@ class Seed:
 
 
 # In a container on cgroup v1, systemd is not told that a cgroup became empty: stopping a user's manager can then
-# take two minutes, in which that user cannot log in. So it is never stopped, and if it stops by itself, not waited for.
+# take two minutes, and stopping a session whose processes are gone one and a half, in which that user cannot log in.
+# So the manager is never stopped, and what is stopped is not waited for.
 _CGROUP_V1_FILES = (
     SeedFile("usr/lib/systemd/logind.conf.d/panshi-lab.conf", b"[Login]\nUserStopDelaySec=infinity\n"),
     SeedFile("usr/lib/systemd/system/user@.service.d/panshi-lab.conf", b"[Service]\nTimeoutStopSec=1s\n"),
+    SeedFile("usr/lib/systemd/system/session-.scope.d/panshi-lab.conf", b"[Scope]\nTimeoutStopSec=1s\n"),
 )
 
 
