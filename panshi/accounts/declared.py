@@ -24,6 +24,8 @@ _WORDS = re.compile(r"[^\x00-\x1f\x7f:,\\\"#]{1,80}")
 _PATH = re.compile(r"/[\w./@+-]*")
 # A path with its arguments. No wildcard: what may be anything is as good as root. `""` means: without arguments.
 _COMMAND = re.compile(r'(?:sudoedit )?/[\w./@+-]+(?: [\w./@+:,=%-]+)*|/[\w./@+-]+ ""')
+# One key that playbooks/rotate.yml replaces: which one it is at the moment stands on no declaration.
+_ROTATED = {"rotated": True}
 _USER_KEYS = {
     *("name", "owner", "purpose", "role", "groups", "keys", "sudo", "shell", "expires"),
     *("request", "reviewer", "state", "uid", "home"),
@@ -57,6 +59,7 @@ class User:
         role: one of the three separated roles, or nothing.
         request, reviewer: number of the signed request, and who has reviewed it.
         home: empty for the usual place.
+        rotated: rotation looks after one more of its keys, which is known by the mark in its comment.
     """
 
     name: str
@@ -73,6 +76,7 @@ class User:
     state: str
     uid: int | None
     home: str
+    rotated: bool
 
     @property
     def leaves(self) -> bool:
@@ -182,13 +186,16 @@ def _user(where: str, one: Any) -> User:
     uid = one.get("uid")
     if uid is not None and (not isinstance(uid, int) or isinstance(uid, bool) or uid < 1):
         raise bad(where, f"uid 应为正整数，得到 {uid!r}")
+    keys = _list(f"{where} 的 keys", one.get("keys"))
+    if keys.count(_ROTATED) > 1:
+        raise bad(where, "keys 里的 {rotated: true} 只写一次")
     return User(
         name=name,
         owners=owners,
         purpose=purpose,
         role=_choice(where, "role", one.get("role", ""), ("", *ROLES)),
         groups=tuple(_account(where, "groups", group) for group in _list(f"{where} 的 groups", one.get("groups"))),
-        keys=tuple(_key(f"{where} 的 keys", key, owners) for key in _list(f"{where} 的 keys", one.get("keys"))),
+        keys=tuple(_key(f"{where} 的 keys", key, owners) for key in keys if key != _ROTATED),
         sudo=tuple(_rule(f"{where} 的 sudo", rule, purpose) for rule in _list(f"{where} 的 sudo", one.get("sudo"))),
         shell=_path(where, "shell", one.get("shell", _SHELL)),
         expires=_day(where, one["expires"]) if one.get("expires") is not None else None,
@@ -197,12 +204,13 @@ def _user(where: str, one: Any) -> User:
         state=_choice(where, "state", one.get("state", PRESENT), STATES),
         uid=uid,
         home=_path(where, "home", one["home"]) if one.get("home") else "",
+        rotated=_ROTATED in keys,
     )
 
 
 def _key(where: str, one: Any, owners: Sequence[str]) -> Key:
     if not isinstance(one, Mapping) or set(one) - {"key", "comment", "expires", "person"} or not one.get("key"):
-        raise bad(where, "每项是 {key, comment, expires}，可加 person")
+        raise bad(where, "每项是 {key, comment, expires}，可加 person；由轮换管理的一把写成 {rotated: true}")
     key = key_of(str(one["key"]))
     if key is None or key.options:
         # Not told what it is: somebody may have put a private key here.

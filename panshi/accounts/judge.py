@@ -218,7 +218,7 @@ def _lost(seen: Seen) -> dict[str, str]:
             found[user.name] = f"到期日 {user.expires} 已过，"
         elif user.shell.rsplit("/", 1)[-1] in ("nologin", "false"):
             found[user.name] = f"shell 改为 {user.shell} "
-        elif "keys" in seen.options.withdraw and not user.keys and one and one.keys and one.raw["password"] != "set":
+        elif "keys" in seen.options.withdraw and one and one.raw["password"] != "set" and _keyless(user, one):
             found[user.name] = "去掉全部公钥"
         elif "groups" in seen.options.withdraw and one and one.root:
             gone = _ROOT_GROUPS & set(one.raw["groups"]) - set(seen.groups_of(user))
@@ -226,6 +226,11 @@ def _lost(seen: Seen) -> dict[str, str]:
     if seen.options.lock_undeclared:
         found |= {one.name: "没有声明而锁定" for one in seen.undeclared}
     return found
+
+
+def _keyless(user: User, one: Account) -> bool:
+    """Return whether an account that has keys would have none once the undeclared ones are withdrawn."""
+    return bool(one.keys) and not user.keys and not any(user.rotated and held.key.rotated for held in one.keys)
 
 
 def findings(seen: Seen) -> list[Finding]:
@@ -330,7 +335,10 @@ def owners_of(users: Iterable[User]) -> dict[str, set[str]]:
 def _beyond(seen: Seen, user: User, one: Account) -> Iterator[Finding]:
     """Yield what a declared account has beyond its declaration, or lacks."""
     declared = {key.public.fingerprint for key in user.keys}
-    extra = [held for held in one.keys if held.key.fingerprint not in declared]
+    looked_after = [held for held in one.keys if user.rotated and held.key.rotated]
+    extra = [held for held in one.keys if held.key.fingerprint not in declared and held not in looked_after]
+    # Two while a rotation is going on; anybody who can write the file could write the mark too.
+    extra += looked_after if len(looked_after) > 1 else []
     if extra:
         told = "；".join(f"{held.key.fingerprint} {held.key.comment}（{held.path}）" for held in extra)
         yield Finding(user.name, "keys", told, user.request)

@@ -13,6 +13,8 @@ _TYPES = (
     *("ssh-ed25519", "ssh-rsa", "ssh-dss", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
     *("sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"),
 )
+# In the comment of a key that playbooks/rotate.yml looks after; plugins/modules/panshi_ssh_key.py writes it.
+_MARK = "panshi-rotated"
 # What stands before the type are options, which may hold blanks inside quotes.
 _KEY = re.compile(rf"(?<!\S)(?P<type>{'|'.join(map(re.escape, _TYPES))})[ \t]+(?P<blob>\S+)")
 _RSA_BITS = 2048
@@ -38,6 +40,11 @@ class PublicKey:
         """SHA-256 as ``ssh-keygen -l`` shows it."""
         digest = hashlib.sha256(base64.b64decode(self.blob)).digest()
         return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
+
+    @property
+    def rotated(self) -> bool:
+        """Whether its comment says that rotation looks after it."""
+        return _MARK in self.comment.split()
 
 
 def key_of(line: str) -> PublicKey | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from panshi.accounts.declared import User
 from panshi.accounts.judge import Account, Seen
+from panshi.accounts.keys import PublicKey
 from panshi.record import PermissionRow, canonical
 
 # What somebody decides; a login, or a password that was rotated, is no change of rights.
@@ -121,7 +122,7 @@ def _row(seen: Seen, one: Account, user: User | None) -> PermissionRow:
         role=user.role if user else str(other["role"]) if other else "",
         groups=sorted({*raw["groups"], *([raw["primary"]] if raw["primary"] else [])}),
         sudo=list(raw["sudo"]),
-        keys=sorted(f"{held.key.fingerprint} {held.key.comment}".strip() for held in one.keys),
+        keys=sorted(_key(user, held.key) for held in one.keys),
         last_login=_login(raw["last_login"]),
         password=str(raw["password"]),
         changed=_day(raw["changed"]),
@@ -131,6 +132,13 @@ def _row(seen: Seen, one: Account, user: User | None) -> PermissionRow:
         request=user.request if user else str(other["request"]) if other else "",
         reviewer=user.reviewer if user else "",
     )
+
+
+def _key(user: User | None, key: PublicKey) -> str:
+    """Return how a key is told. One that was rotated is no change of rights, so its fingerprint is left out."""
+    if user is not None and user.rotated and key.rotated:
+        return f"{key.type}（由轮换管理）{key.comment}"
+    return f"{key.fingerprint} {key.comment}".strip()
 
 
 def _day(days: int | None) -> str:

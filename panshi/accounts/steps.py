@@ -120,7 +120,8 @@ def _keys(seen: Seen, user: User, one: Account | None, home: str, title: str) ->
         # What a link leads to is not this account's alone.
         return []
     declared = {key.public.fingerprint for key in user.keys}
-    kept = [] if withdraw else [line for line in _lines(files[:1]) if line != HEADER and _print(line) not in declared]
+    others = [line for line in _lines(files[:1]) if line != HEADER and _print(line) not in declared]
+    kept = [line for line in others if not withdraw or _looked_after(user, line)]
     content = "".join(f"{line}\n" for line in (HEADER, *(line_of(key.public, key.expires) for key in user.keys), *kept))
     inside = path.startswith(f"{home}/")
     own = (
@@ -135,8 +136,9 @@ def _keys(seen: Seen, user: User, one: Account | None, home: str, title: str) ->
     file = {"path": path, "content": content, "mode": "0600" if inside else "0644", **own}
     steps.append({"title": f"{title}的公钥", "file": file})
     if withdraw:
-        others = [file["path"] for file in files[1:] if file["kind"] != "absent"]
-        steps += [{"title": f"{title}的另一公钥文件", "file": {"path": other, "state": "absent"}} for other in others]
+        besides = [file for file in files[1:] if not any(_looked_after(user, line) for line in file["lines"])]
+        paths = [file["path"] for file in besides if file["kind"] != "absent"]
+        steps += [{"title": f"{title}的另一公钥文件", "file": {"path": one, "state": "absent"}} for one in paths]
     return steps
 
 
@@ -157,6 +159,12 @@ def _leaver(seen: Seen, user: User, one: Account) -> list[Step]:
 
 def _lines(files: list[dict[str, Any]]) -> list[str]:
     return [str(line) for file in files for line in file["lines"]]
+
+
+def _looked_after(user: User, line: str) -> bool:
+    """Return whether a line holds a key that rotation looks after: neither removed nor brought back here."""
+    key = key_of(line)
+    return user.rotated and key is not None and key.rotated
 
 
 def _print(line: str) -> str:

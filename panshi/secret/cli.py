@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,8 +24,9 @@ from panshi.secret import glass
 from panshi.secret.declared import Declared
 from panshi.secret.envelope import Sheet, render
 from panshi.secret.estate import VARIABLES, accounts_of, break_glass_of, store_of
-from panshi.secret.model import LONG_AGO, Entry, SecretId, Version
-from panshi.secret.rotate import due, rotation_row
+from panshi.secret.kinds import KINDS
+from panshi.secret.model import LONG_AGO, Entry, SecretId
+from panshi.secret.rotate import IMPORTED, due, imported, rotation_row
 from panshi.secret.store import Store, missing
 
 app = typer.Typer(name="secret", help="密码库：期限与状态；查看一个密码要说明原因并留下记录", no_args_is_help=True)
@@ -101,7 +101,10 @@ def bring_in(
     vault_password_file: _Vault = None,
     records: _Records = Path("records"),
 ) -> None:
-    """把人手里已有的密码存入库，作为现用密码；它随即到期，第一次轮换会证明它不再能用。密码在终端上问两次，或从标准输入读一行。"""
+    """把人手里已有的密码存入库，作为现用密码；它随即到期，第一次轮换会证明它不再能用。
+
+    密码在终端上问两次，或从标准输入读一行；SSH 私钥从标准输入整个读入。
+    """
     hosts = host_variables(inventory, "", VARIABLES, tuple(vault_password_file or ()))
     wanted = SecretId(*parts) if len(parts := secret.split("/", 2)) == 3 else None
     owner = next((host for host in hosts.values() if wanted in {one.secret for one in accounts_of(*host)}), None)
@@ -114,11 +117,11 @@ def bring_in(
     store = store_of(*owner)
     _not_kept(store, wanted)
     # Asked before the scope is held: nobody's rotation waits for somebody's typing.
-    value = _asked(wanted)
+    whole = KINDS[wanted.target].whole
+    value = whole(sys.stdin.read(), "标准输入") if whole else _asked(wanted)
     with store.hold(wanted.scope):
         entry = _not_kept(store, wanted)
-        now = utc_now()
-        version = Version(f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", value, LONG_AGO, ticket, _IMPORTED)
+        version = imported(value, ticket)
         with _recorded(records, "secret_import", owner[0], [wanted]) as keep:
             entry = store.write(replace(entry, current=version))
             keep.append(rotation_row(entry, "imported", version.id, detail=ticket))
@@ -156,7 +159,7 @@ def envelope(
     typer.echo(f"{out}：{len(sheets)} 张。打印、密封之后：shred -u {out}")
 
 
-_GOOD, _UNDECLARED, _IMPORTED = "正常", "未声明", "导入"
+_GOOD, _UNDECLARED = "正常", "未声明"
 
 
 def _lines(hosts: Mapping[str, Any], store: Store, everything: bool) -> list[Line]:
@@ -182,7 +185,7 @@ def _line(entry: Entry, allowed: int | None) -> Line:
         state = "到期" if due(entry, allowed, now) else _GOOD
     changed, age, why = (current.when[:10], str(current.age(now).days), current.why) if current else ("", "", "")
     if current is not None and current.when == LONG_AGO:
-        changed, age = f"不详（{_IMPORTED}）", ""
+        changed, age = f"不详（{IMPORTED}）", ""
     return Line(entry.secret, changed, age, str(allowed or ""), state, why)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from panshi.errors import PanshiError
 from panshi.secret.kinds import DEPENDENTS, KINDS, Option
 from panshi.secret.model import SecretId
-from panshi.secret.policy import Policy, policy_of
+from panshi.secret.policy import Rule
 
 VARIABLE = "accounts_passwords"
 _KEYS = ("account", "target", "scope", "policy", "max_age_days", "at", "dependents")
@@ -63,7 +63,7 @@ class Declared:
     """
 
     secret: SecretId
-    policy: Policy
+    policy: Rule
     max_age_days: int
     host: str
     at: Mapping[str, Any] = field(default_factory=dict)
@@ -115,7 +115,7 @@ def connection_last(accounts: Iterable[Declared], carriers: Iterable[str]) -> li
     order = list(carriers)
 
     def place(one: Declared) -> int:
-        if one.secret.target == "linux" and one.secret.account in order:
+        if KINDS[one.secret.target].carries and one.secret.account in order:
             return order.index(one.secret.account) + 2
         return int(KINDS[one.secret.target].administers(one.secret.account, one.at))
 
@@ -135,7 +135,7 @@ def _declared(host: str, where: str, one: Any, baseline: Baseline) -> Declared:
     days = one.get("max_age_days", baseline.max_days)
     if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= baseline.max_days:
         raise _bad(where, f"max_age_days 应为 1～{baseline.max_days} 的整数（password_max_days = {baseline.max_days}）")
-    policy = policy_of(
+    policy = kind.policy(
         one.get("policy"), target, shortest=baseline.min_length, fewest=baseline.min_classes, where=where
     )
     scope = one.get("scope", host)

@@ -13,10 +13,13 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
 from panshi.secret.held import HeldInFile
+from panshi.secret.keys import KeyPolicy, key_policy_of, private_key, public_line
 from panshi.secret.linux import LinuxAccount, Login
 from panshi.secret.model import SecretId
 from panshi.secret.mysql import DatabaseAccount, Replica, name_problem
+from panshi.secret.policy import Rule, policy_of
 from panshi.secret.redis import RedisUser
+from panshi.secret.ssh_key import AccountKey, Place
 from panshi.secret.userfile import FileUser
 
 if TYPE_CHECKING:
@@ -44,6 +47,9 @@ class Means(Protocol):
 
     def ssh_login(self, account: str) -> Login | None:
         """Return what logs in to the host anew by SSH as an account; None where the host is not reached by SSH."""
+
+    def key_login(self, host: str, account: str) -> Login | None:
+        """Return what logs in to any host anew by SSH as an account with a private key; None as above."""
 
     def known(self, secret: SecretId) -> Mapping[Slot, str]:
         """Return what the store knows at this moment of another account, as of the one that administers this one."""
@@ -75,6 +81,12 @@ def _is_port(value: Any) -> bool:
 TEXT = Option(_is_text, "一行文字")
 PATH = Option(_is_path, "绝对路径")
 PORT = Option(_is_port, "端口号")
+HOSTS = Option(
+    lambda value: (
+        isinstance(value, list) and bool(value) and len(set(value)) == len(value) and all(map(_is_text, value))
+    ),
+    "主机名的列表",
+)
 URL = Option(lambda value: _is_text(value) and value.startswith(("http://", "https://")), "http(s) 地址")
 
 
@@ -88,6 +100,9 @@ class Kind:
         needs: names of those that must be given.
         shared: several hosts may have the same account, so that it may be declared with a ``scope`` of its own.
         problem: returns in Chinese what is wrong with an account's name and its options together, or an empty text.
+        policy: understands a declaration of how its secrets are made, as ``policy_of`` does for passwords.
+        whole: makes what is stored of what somebody imports, where that is more than one line.
+        carries: it is a local account, by which Ansible's connection may log in.
         administers: tells by the same two that the others of its kind are changed as this account; it goes last.
     """
 
@@ -96,6 +111,9 @@ class Kind:
     needs: frozenset[str] = frozenset()
     shared: bool = False
     problem: Callable[[str, Mapping[str, Any]], str] = lambda account, at: ""
+    policy: Callable[..., Rule] = policy_of
+    whole: Callable[[str, str], str] | None = None
+    carries: bool = False
     administers: Callable[[str, Mapping[str, Any]], bool] = lambda account, at: False
 
 
@@ -169,6 +187,18 @@ def _file_user(one: Declared, entry: Entry, means: Means) -> FileUser:
     )
 
 
+def _ssh_key(one: Declared, entry: Entry, means: Means) -> AccountKey:
+    account = one.secret.account
+    policy = one.policy
+    assert isinstance(policy, KeyPolicy)
+    old = [public_line(version.value) for version in (entry.current, *entry.previous) if version is not None]
+    places = [
+        Place(host, partial(means.on(host), "panshi_ssh_key"), partial(means.key_login, host, account))
+        for host in one.at.get("hosts", [one.host])
+    ]
+    return AccountKey(account, policy.algorithm, places, old)
+
+
 def _redis_problem(account: str, at: Mapping[str, Any]) -> str:
     return "at 的 port 与 socket 只写一个" if {"port", "socket"} <= set(at) else ""
 
@@ -181,7 +211,8 @@ _REDIS_ADMIN = "default"
 _FILE: Mapping[str, Option] = {"file": PATH, "url": URL, "ca": PATH}
 
 KINDS: Mapping[str, Kind] = {
-    "linux": Kind(_linux),
+    "linux": Kind(_linux, carries=True),
+    "ssh_key": Kind(_ssh_key, {"hosts": HOSTS}, shared=True, policy=key_policy_of, whole=private_key, carries=True),
     "mysql": Kind(_mysql, {"socket": PATH}, shared=True, problem=name_problem),
     "redis": Kind(
         _redis,

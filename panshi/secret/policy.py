@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from panshi.errors import PanshiError
 
@@ -25,6 +25,20 @@ _LONGEST = 64
 _RUN = 3
 
 
+class Rule(Protocol):
+    """How the secrets of an account are made: :class:`Policy` for passwords, another one for what is no password."""
+
+    @property
+    def title(self) -> str:
+        """What it makes, in Chinese."""
+
+    def make(self, account: str) -> str:
+        """Return a new one for an account."""
+
+    def __str__(self) -> str:
+        """Return it in one line, as it is kept with each version."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How a password is made.
@@ -38,6 +52,15 @@ class Policy:
     length: int = 20
     classes: tuple[str, ...] = tuple(CLASSES)
     forbidden: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it makes, in Chinese."""
+        return "密码"
+
+    def make(self, account: str) -> str:
+        """Return a new password."""
+        return generate(self, account)
 
     def alphabet(self, name: str) -> str:
         """Return the usable characters of one class."""

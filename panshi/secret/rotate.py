@@ -15,8 +15,8 @@ from typing import Protocol, runtime_checkable
 
 from panshi.errors import PanshiError
 from panshi.record import RotationRow, utc_now
-from panshi.secret.model import Entry, Slot, Version
-from panshi.secret.policy import Policy, generate
+from panshi.secret.model import LONG_AGO, Entry, Slot, Version
+from panshi.secret.policy import Rule
 from panshi.secret.store import Store
 
 
@@ -85,12 +85,12 @@ class Order:
     """What is to be done.
 
     Args:
-        policy: for the new password.
+        policy: for the new password, or what the account has instead of one.
         ticket: why.
         run: of the record, for the version's id.
     """
 
-    policy: Policy
+    policy: Rule
     ticket: str
     run: str
 
@@ -119,15 +119,15 @@ def rotate(
             one is not proven; PS-E7010 the old one still works; PS-E7101 a dependent is not updated; what store, target
             and dependents raise.
     """
-    say = _Teller(entry, tell)
+    say, word = _Teller(entry, tell), order.policy.title
     for dependent in dependents:
         dependent.ready(entry.known())
     found = target.which(entry)
     if entry.pending is None:
         entry = store.write(entry.begun(_new_version(entry, order)))
-        say("pending", entry, detail="" if found == "current" or entry.current is None else _FOREIGN)
+        say("pending", entry, detail="" if found == "current" or entry.current is None else _FOREIGN.format(word))
     else:
-        say("resolved", entry, detail=_FOUND[found])
+        say("resolved", entry, detail=_FOUND[found].format(word))
     pending = _pending(entry)
     if found != "pending":
         try:
@@ -141,19 +141,19 @@ def rotate(
     if not answer.accepted:
         raise PanshiError(
             "PS-E7009",
-            f"{entry.secret} 的新密码登录没有成功（{answer.way}：{answer.detail}）；新旧密码都在库里",
+            f"{entry.secret} 的新{word}登录没有成功（{answer.way}：{answer.detail}）；新旧{word}都在库里",
             "按原因处理（账户是否被锁定、过期）后再运行，会从这里继续",
         )
     say("proved", entry, answer)
-    _update(dependents, entry, say)
+    _update(dependents, entry, say, word)
     if isinstance(target, SideBySide) and target.retire(pending.value):
         say("retired", entry)
-    old = entry.current.value if entry.current else generate(order.policy, entry.secret.account)
+    old = entry.current.value if entry.current else order.policy.make(entry.secret.account)
     answer = target.refused(old)
     if answer.accepted:
         raise PanshiError(
             "PS-E7010",
-            f"{entry.secret} 的{'旧密码' if entry.current else '任意密码'}仍能登录（{answer.way}）；新旧密码都在库里",
+            f"{entry.secret} 的{'旧' if entry.current else '任意'}{word}仍能登录（{answer.way}）；新旧{word}都在库里",
             "检查目标是否缓存口令、是否另有认证来源，处理后再运行",
         )
     say("refused", entry, answer, "" if entry.current else "没有已知的旧密码，以随机值核对")
@@ -162,16 +162,16 @@ def rotate(
     return entry
 
 
-_FOREIGN = "改动前目标上的密码不是库里的"
+_FOREIGN = "改动前目标上的{}不是库里的"
 _FOUND: dict[Slot | None, str] = {
-    "pending": "上次中断：目标上已是新密码",
-    "current": "上次中断：目标上还是旧密码",
-    "previous": "上次中断：目标上是更早的密码",
-    None: "上次中断：目标上的密码不是库里的任何一个",
+    "pending": "上次中断：目标上已是新{}",
+    "current": "上次中断：目标上还是旧{}",
+    "previous": "上次中断：目标上是更早的{}",
+    None: "上次中断：目标上的{}不是库里的任何一个",
 }
 
 
-def _update(dependents: Sequence[Dependent], entry: Entry, say: _Teller) -> None:
+def _update(dependents: Sequence[Dependent], entry: Entry, say: _Teller, word: str) -> None:
     """Update every dependent, whatever became of the others: each one done is one less that is without a password.
 
     Raises:
@@ -191,23 +191,29 @@ def _update(dependents: Sequence[Dependent], entry: Entry, say: _Teller) -> None
     if failed:
         raise PanshiError(
             "PS-E7101",
-            f"{entry.secret} 的新密码已设好，这些地方没有更新：{'；'.join(failed)}；新旧密码都在库里",
-            "按原因处理后再运行，会从这里继续；目标支持新旧并存时，旧密码在此之前一直有效",
+            f"{entry.secret} 的新{word}已设好，这些地方没有更新：{'；'.join(failed)}；新旧{word}都在库里",
+            "按原因处理后再运行，会从这里继续；目标支持新旧并存时，旧的在此之前一直有效",
         )
 
 
 def _new_version(entry: Entry, order: Order) -> Version:
-    value = generate(order.policy, entry.secret.account)
+    value = order.policy.make(entry.secret.account)
     while value in entry.known().values():
-        value = generate(order.policy, entry.secret.account)
-    now = utc_now()
-    return Version(
-        id=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
-        value=value,
-        when=f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        why=order.ticket,
-        policy=str(order.policy),
-    )
+        value = order.policy.make(entry.secret.account)
+    when = f"{utc_now():%Y-%m-%dT%H:%M:%SZ}"
+    return Version(_new_id(), value, when, why=order.ticket, policy=str(order.policy))
+
+
+def imported(value: str, ticket: str) -> Version:
+    """Return a version that was not made here; how long it has been used is not known, so that it is due at once."""
+    return Version(_new_id(), value, LONG_AGO, ticket, IMPORTED)
+
+
+IMPORTED = "导入"
+
+
+def _new_id() -> str:
+    return f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
 def _still_old(store: Store, target: Target, entry: Entry, refusal: PolicyRefusal) -> PanshiError:

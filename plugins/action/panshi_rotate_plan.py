@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible import context
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -12,6 +13,7 @@ from panshi.errors import PanshiError
 from panshi.record import utc_now
 from panshi.secret.declared import VARIABLE, Declared, one_host_each
 from panshi.secret.estate import accounts_of, store_of
+from panshi.secret.key_hosts import TARGET, check_hosts, way_of
 from panshi.secret.login import need_sshpass
 from panshi.secret.rotate import due
 
@@ -57,6 +59,7 @@ class ActionModule(ActionBase):
             )
         one_host_each(one for accounts in declared.values() for one in accounts)
         self._need_hosts(variables, declared)
+        self._need_ways(variables, [one for accounts in declared.values() for one in accounts])
         now = utc_now()
         # Every entry is read even where all are wanted: a damaged one is told now, and not in the third wave.
         known = store.outlines([one.secret for accounts in declared.values() for one in accounts])
@@ -80,6 +83,13 @@ class ActionModule(ActionBase):
                     f"{one.secret} 的 dependents 里的主机 {'、'.join(unknown)} 不在清单里",
                     "改正 accounts_passwords；没有改动任何目标",
                 )
+
+    def _need_ways(self, variables: dict[str, Any], accounts: list[Declared]) -> None:
+        if not any(one.secret.target == TARGET for one in accounts):
+            return
+        usual = [str(context.CLIARGS.get(name) or "") for name in ("remote_user", "private_key_file")]
+        hosts = variables["hostvars"]
+        check_hosts(accounts, {host: way_of(hosts[host], *usual) for host in variables["groups"]["all"]})
 
 
 def _name(one: Declared) -> str:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import ctypes
 import fnmatch
 import grp
-import ipaddress
 import locale
 import os
 import pwd
@@ -14,7 +13,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.panshi_crypt import crypt
-from ansible.module_utils.panshi_session import ssh_connection
+from ansible.module_utils.panshi_session import address_matches, ssh_connection, sshd_settings
 
 DOCUMENTATION = """
 module: panshi_password
@@ -173,20 +172,11 @@ def _state(fields: list) -> str:
 
 def _ssh_refusal(module: AnsibleModule, person: pwd.struct_passwd) -> str:
     """Return why sshd does not let an account in with a password from where this session comes, or an empty text."""
-    session = (ssh_connection().split(" ") + [""] * 4)[:4]
-    sshd = module.get_bin_path("sshd", opt_dirs=["/usr/sbin", "/sbin", "/usr/local/sbin"])
-    if not session[0] or sshd is None:
-        return "没有 sshd 会话"
-    where = f"user={person.pw_name},host={session[0]},addr={session[0]},laddr={session[2]},lport={session[3]}"
-    status, out, _ = module.run_command([sshd, "-T", "-C", where])
-    if status:
-        return "sshd -T 没有回答"
-    settings = {}
-    for line in out.splitlines():
-        key, _, value = line.partition(" ")
-        settings.setdefault(key.lower(), []).append(value)
+    settings = sshd_settings(module, person.pw_name)
+    if settings is None:
+        return "没有 sshd 会话，或 sshd -T 没有回答"
     groups = [grp.getgrgid(number).gr_name for number in os.getgrouplist(person.pw_name, person.pw_gid)]
-    return ssh_refusal(settings, person.pw_name, person.pw_uid, groups, session[0])
+    return ssh_refusal(settings, person.pw_name, person.pw_uid, groups, ssh_connection().split(" ")[0])
 
 
 def ssh_refusal(settings: dict, account: str, uid: int, groups: list, client: str) -> str:
@@ -208,7 +198,7 @@ def ssh_refusal(settings: dict, account: str, uid: int, groups: list, client: st
 
     def user(pattern: str) -> bool:
         name, _, host = pattern.partition("@")
-        return fnmatch.fnmatchcase(account, name) and (not host or _from(client, host))
+        return fnmatch.fnmatchcase(account, name) and (not host or address_matches(client, host))
 
     def group(pattern: str) -> bool:
         return any(fnmatch.fnmatchcase(name, pattern) for name in groups)
@@ -230,13 +220,6 @@ def ssh_refusal(settings: dict, account: str, uid: int, groups: list, client: st
         if words(name) and any(matches(pattern) for pattern in words(name)) is not wanted:
             return name
     return ""
-
-
-def _from(client: str, pattern: str) -> bool:
-    try:
-        return ipaddress.ip_address(client) in ipaddress.ip_network(pattern, strict=False)
-    except ValueError:
-        return fnmatch.fnmatchcase(client, pattern)
 
 
 def _service() -> str:

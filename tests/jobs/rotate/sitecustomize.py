@@ -23,9 +23,11 @@ def main() -> None:
     os.environ.setdefault("PANSHI_TEST_MAIN", str(os.getpid()))
     from panshi.secret import rotate, vault_file
     from panshi.secret.held import HeldInFile
+    from panshi.secret.key_file import KeyFile
     from panshi.secret.linux import LinuxAccount
     from panshi.secret.mysql import DatabaseAccount, Replica
     from panshi.secret.redis import RedisUser
+    from panshi.secret.ssh_key import AccountKey
     from panshi.secret.userfile import FileUser
 
     started = False
@@ -60,11 +62,11 @@ def main() -> None:
         return result
 
     protocol, rotate.rotate = rotate.rotate, from_here
-    kinds = (LinuxAccount, DatabaseAccount, RedisUser, FileUser)
+    kinds = (LinuxAccount, DatabaseAccount, RedisUser, FileUser, AccountKey)
     verbs = ("which", "set", "prove", "retire", "refused")
     for owner, name in (
         *((kind, verb) for kind in kinds for verb in verbs if hasattr(kind, verb)),
-        *((kind, verb) for kind in (HeldInFile, Replica) for verb in ("ready", "update")),
+        *((kind, verb) for kind in (HeldInFile, Replica, KeyFile) for verb in ("ready", "update")),
         (vault_file.VaultFiles, "_temporary"),
         (vault_file, "_sync_folder"),
     ):

@@ -46,6 +46,30 @@ def test_constructed_more_than_declared_is_said(change: dict[str, Any], event: s
     assert events(host) == {event: {"chenxt"}}
 
 
+def test_constructed_rotated_key_is_declared_and_a_second_one_is_said() -> None:
+    """The mark in a comment is anybody's to write: it spares one key, of an account that is declared so."""
+    mark = "chen panshi-rotated"
+    rotated, plain = (declared(person(keys=keys)) for keys in ([{"rotated": True}], []))
+    assert events(seen(rotated, account("chenxt", keys=(f"{OTHER} {mark}",)))) == {}
+    assert events(seen(rotated, account("chenxt", keys=(f"{OTHER} {mark}", f"{KEY} {mark}")))) == {"keys": {"chenxt"}}
+    assert events(seen(plain, account("chenxt", keys=(f"{OTHER} {mark}",)))) == {"keys": {"chenxt"}}
+
+
+@pytest.mark.parametrize("lines", [(f"{OTHER} chen panshi-rotated",), (OTHER,)])
+def test_constructed_account_that_would_lose_its_last_key_is_kept_unless_it_is_rotated(lines: tuple[str, ...]) -> None:
+    host = seen(
+        declared(person(keys=[{"rotated": True}])),
+        account("chenxt", keys=lines),
+        withdraw=frozenset(["keys"]),
+        protected="chenxt",
+    )
+    if "rotated" in lines[0]:
+        refuse(host)
+    else:
+        with pytest.raises(PanshiError, match=r"PS-E7204.*去掉全部公钥"):
+            refuse(host)
+
+
 def test_constructed_undeclared_accounts_are_said_and_the_systems_own_are_not() -> None:
     admin = {"name": "liu", "role": "audit", "person": "刘", "request": "LAB-1"}
     host = seen(

@@ -43,6 +43,31 @@ def test_constructed_undeclared_keys_stay_until_the_estate_withdraws_them() -> N
     assert OTHER not in gone["content"] and KEY in gone["content"]
 
 
+ROTATED = f"restrict {OTHER} chen panshi-rotated"
+
+
+def test_constructed_rotated_key_is_neither_removed_nor_brought_back() -> None:
+    """What rotation has put there stays, also where undeclared keys go; the one that it replaced does not come back."""
+    withdraw = frozenset(["keys"])
+    host = account("chenxt", keys=(HEADER, ROTATED, f"{KEY} old"))
+    both, alone = (declared(person(keys=keys)) for keys in ([{"rotated": True}, key()], [{"rotated": True}]))
+    line = f'expiry-time="202706302359" {KEY} chen@bureau.example'
+    for options in ({}, {"withdraw": withdraw}):
+        file = only(before_sudo(seen(both, host, **options)), "file")[-1]
+        assert file["content"].splitlines() == [HEADER, line, ROTATED]
+    assert only(before_sudo(seen(alone, host)), "file") == []
+    assert only(before_sudo(seen(alone, host, withdraw=withdraw)), "file")[-1]["content"] == f"{HEADER}\n{ROTATED}\n"
+    host["key_files"][1].update(kind="file", lines=[ROTATED])
+    assert [one.get("state") for one in only(before_sudo(seen(alone, host, withdraw=withdraw)), "file")][-1] is None
+
+
+def test_constructed_mark_alone_keeps_no_key() -> None:
+    chen = declared(person(keys=[key()]))
+    lines = (f"{KEY} chen", ROTATED)
+    gone = only(before_sudo(seen(chen, account("chenxt", keys=lines), withdraw=frozenset(["keys"]))), "file")
+    assert not any(OTHER in one.get("content", "") for one in gone)
+
+
 def test_constructed_keys_of_an_account_that_declares_none_are_left_alone() -> None:
     assert only(before_sudo(seen(declared(person()), account("chenxt", keys=(KEY,)))), "file") == []
 

@@ -55,6 +55,15 @@ def test_constructed_row_tells_what_an_account_may_do() -> None:
     assert chen.max_days is None and chen.changed == "2024-10-04" and chen.last_login == ""
 
 
+def test_constructed_rotated_key_is_no_change_of_rights() -> None:
+    chen = declared(person(keys=[{"rotated": True}]))
+    one, other = (
+        rows_of(seen(chen, account("chenxt", keys=(f"{text} chen panshi-rotated",))))[0] for text in (KEY, OTHER)
+    )
+    assert one.keys == ["ssh-ed25519（由轮换管理）chen panshi-rotated"]
+    assert difference([one], [other], ["web1"], {}) == []
+
+
 def test_constructed_differences_carry_the_request_that_asked_for_them() -> None:
     before = [row(), row(account="old"), row(account="left"), row(host="db1"), row(account="same")]
     now = [
