@@ -117,8 +117,7 @@ def bring_in(
     store = store_of(*owner)
     _not_kept(store, wanted)
     # Asked before the scope is held: nobody's rotation waits for somebody's typing.
-    whole = KINDS[wanted.target].whole
-    value = whole(sys.stdin.read(), "标准输入") if whole else _asked(wanted)
+    value = _asked(wanted)
     with store.hold(wanted.scope):
         entry = _not_kept(store, wanted)
         version = imported(value, ticket)
@@ -204,11 +203,16 @@ def _not_kept(store: Store, secret: SecretId) -> Entry:
 
 
 def _asked(secret: SecretId) -> str:
-    """Return a password that a person knows: asked twice without an echo, or a line of standard input.
+    """Return what a person knows: a password, asked twice without an echo, or a line of standard input; or a whole key.
 
     Raises:
-        PanshiError: PS-E7262.
+        PanshiError: PS-E7262; for a key PS-E7292.
     """
+    whole = KINDS[secret.target].whole
+    if whole is not None:
+        if sys.stdin.isatty():
+            raise _unusable("私钥不在终端上粘贴，那会显示出来", "从标准输入给整个文件：… < 私钥文件")
+        return whole(sys.stdin.read(), "标准输入")
     if sys.stdin.isatty():
         value = getpass.getpass(f"{secret} 现在的密码：")
         if value != getpass.getpass("再输一次："):
@@ -222,8 +226,8 @@ def _asked(secret: SecretId) -> str:
     return value
 
 
-def _unusable(why: str) -> PanshiError:
-    return PanshiError("PS-E7262", f"没有存入密码：{why}", "在终端上输入两次，或经标准输入给一行")
+def _unusable(why: str, what: str = "在终端上输入两次，或经标准输入给一行") -> PanshiError:
+    return PanshiError("PS-E7262", f"没有存入密码：{why}", what)
 
 
 def _sheets(variables: Mapping[str, Any], template: Any) -> Iterator[Sheet]:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+
+from panshi.errors import PanshiError
+from panshi.secret import Entry, SecretId
+from panshi.secret.keys import KeyPolicy
+from panshi.secret.rotate import imported
 
 PLUGIN = Path(__file__).resolve().parents[3] / "plugins" / "action" / "panshi_rotate.py"
 
@@ -74,3 +80,38 @@ def test_nothing_is_tried_twice(action: ModuleType) -> None:
     made = connection("old", "old")
     carrying(action, made)
     assert made["reconnection_retries"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        ({}, True),
+        ({"private_key_file": "/keys/id"}, False),
+        ({"private_key_file": "/keys/id", "private_key": "of a variable"}, True),
+        ({"password": "old"}, False),
+    ],
+)
+def test_key_of_the_connection_must_be_in_a_file(action: ModuleType, options: dict[str, Any], refused: bool) -> None:
+    made = connection(None, None)
+    made.update(options)
+    one = carrying(action, made)
+    assert (str(one.key_file) if one.key_file else None) == options.get("private_key_file")
+    if refused:
+        with pytest.raises(PanshiError, match="PS-E7294"):
+            one.need_key_file("web1/ssh_key/ops")
+    else:
+        one.need_key_file("web1/ssh_key/ops")
+
+
+def test_file_of_the_connections_key_is_updated_only_when_it_holds_that_key(action: ModuleType, tmp_path: Path) -> None:
+    ours, other = (KeyPolicy().make("ops") for _ in range(2))
+    path = tmp_path / "id"
+    path.write_text(ours)
+    made = connection(None, None)
+    made["private_key_file"] = str(path)
+    one = carrying(action, made)
+    entry = Entry(SecretId("web1", "ssh_key", "ops"))
+    assert action._key_file(one, replace(entry, current=imported(other, ""))) == []
+    (file,) = action._key_file(one, replace(entry, pending=imported(ours, ""), current=imported(other, "")))
+    one.log_in_by("/proc/7/fd/9")
+    assert file.update({}, other).accepted and made["private_key_file"] == str(path)

@@ -15,6 +15,7 @@ import pytest
 
 from panshi.record import list_runs, read_run, verify_run
 from panshi.secret import Entry, SecretId, Version
+from panshi.secret.keys import KeyPolicy
 from panshi.secret.model import Watch
 from panshi.secret.vault_file import VaultFiles
 
@@ -159,6 +160,20 @@ def test_import_of_nothing_or_of_nobody_is_one_line(bureau: Bureau, secret: str,
     (line,) = done.stderr.strip().splitlines()
     assert done.returncode == 2 and line.startswith(f"[{code}]")
     assert bureau.store.names() == [] and not (bureau.folder / "records").exists()
+
+
+def test_import_of_a_private_key_takes_it_whole_and_shows_nothing_of_it(bureau: Bureau, tmp_path: Path) -> None:
+    (bureau.folder / "bureau" / "hosts.yml").write_text(HOSTS.replace("[ops]", "[{account: ops, target: ssh_key}]"))
+    words = ("import", "web1/ssh_key/ops", "--ticket", "CHG-7", "--records", str(tmp_path / "records"))
+    value = KeyPolicy().make("ops")
+    status, screen = bureau.at_terminal(*words, typed="")
+    assert status == 2 and "PS-E7262" in screen
+    done = bureau(*words, typed=f"{VALUE}\n")
+    assert done.returncode == 2 and "PS-E7292" in done.stderr and bureau.store.names() == []
+    done = bureau(*words, typed=f"{value}\n")
+    assert done.returncode == 0 and value[50:90] not in done.stdout + done.stderr, done.stderr
+    entry = bureau.store.read(SecretId("web1", "ssh_key", "ops"))
+    assert entry.current is not None and entry.current.value == value
 
 
 def test_real_terminal_asks_twice_without_an_echo(bureau: Bureau, tmp_path: Path) -> None:

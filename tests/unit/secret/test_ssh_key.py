@@ -18,6 +18,7 @@ from unittest import mock
 
 import ansible.module_utils
 import pytest
+from ansible.playbook.play_context import PlayContext
 
 from panshi.errors import PanshiError
 from panshi.record import RotationRow
@@ -27,7 +28,7 @@ from panshi.secret.key_file import KeyFile
 from panshi.secret.key_hosts import Way, check_hosts, way_of
 from panshi.secret.keys import KeyPolicy, private_key, public_key, public_line
 from panshi.secret.kinds import KINDS
-from panshi.secret.login import KEY_WAY, in_memory, judge_key
+from panshi.secret.login import KEY_WAY, in_memory, judge_key, key_login
 from panshi.secret.rotate import Answer, Order, imported, rotate
 from panshi.secret.ssh_key import AccountKey
 from panshi.secret.vault_file import VaultFiles
@@ -317,6 +318,48 @@ def test_real_key_in_memory_is_read_by_openssh_and_gone_afterwards(pairs: list[s
             assert read.stdout.split() == public_line(pairs[0]).split()
         assert Path(path).stat().st_mode & 0o777 == 0o600
     assert not Path(path).exists()
+
+
+_SSH = """#!/bin/sh
+# What the client says, for the key that it was given and the options that it was given first.
+printf '%s\\n' "$@" >{told}
+file=$(printf '%s\\n' "$@" | sed -n 's/^IdentityFile="\\(.*\\)"$/\\1/p')
+ssh-keygen -y -f "$file" >{told}.public || exit 255
+print=$(ssh-keygen -l -f "$file" | cut -d ' ' -f 2)
+echo "debug1: Offering public key: $file ED25519 $print explicit" >&2
+[ {accepts} = yes ] || {{ echo "ops@web1: Permission denied (publickey,password)." >&2; exit 255; }}
+echo "debug1: Server accepts key: $file ED25519 $print explicit" >&2
+echo 'Authenticated to web1 ([198.51.100.5]:22) using "publickey".' >&2
+exit 1
+"""
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+def test_emulated_ssh_is_given_one_key_and_no_other_way(tmp_path: Path, pairs: list[str], accepts: bool) -> None:
+    program, told = tmp_path / "ssh", tmp_path / "told"
+    program.write_text(_SSH.format(told=told, accepts="yes" if accepts else "no"))
+    program.chmod(0o700)
+    variables = {
+        "inventory_hostname": "web1",
+        "ansible_host": "198.51.100.5",
+        "ansible_user": "somebody",
+        "ansible_password": "of somebody",
+        "ansible_ssh_private_key_file": "/of/somebody",
+        "ansible_ssh_common_args": "-o IdentityAgent=/of/somebody -o ControlPath=/of/somebody",
+        "ansible_ssh_executable": str(program),
+    }
+    answer = key_login(variables, lambda value: value, PlayContext(), "ops")(pairs[0])
+    assert answer.accepted is accepts and answer.way == KEY_WAY
+    assert (tmp_path / "told.public").read_text().split() == public_line(pairs[0]).split()
+    words = told.read_text().splitlines()
+    assert "/of/somebody" not in [word.partition("=")[2].strip('"') for word in words if "IdentityFile" in word]
+    # ssh takes the first value that it is given.
+    first: dict[str, str] = {}
+    for name, _, value in (word.partition("=") for word in words if "=" in word):
+        first.setdefault(name, value)
+    wanted = {"IdentitiesOnly": "yes", "IdentityAgent": "none", "ControlPath": "none", "StrictHostKeyChecking": "yes"}
+    assert wanted.items() <= first.items() and first["PreferredAuthentications"] == "publickey"
+    assert first["User"] == '"ops"' and "PRIVATE" not in told.read_text()
 
 
 # --- the file of the connection's key
