@@ -52,11 +52,9 @@ class Keys:
 
     made: Rotation
 
-    def declare(self, *accounts: dict[str, Any], key_file: str = OWN_FILE, **more: Any) -> None:
+    def declare(self, *accounts: dict[str, Any], key_file: str = OWN_FILE) -> None:
         """Declare whose keys are rotated, and where Ansible's own is."""
-        self.made.copies.variables(
-            accounts_passwords=list(accounts), ansible_ssh_private_key_file=key_file, **{"guard_second_way": {}, **more}
-        )
+        self.made.copies.variables(accounts_passwords=list(accounts), ansible_ssh_private_key_file=key_file)
 
     def entry(self, scope: str, account: str) -> Entry:
         """Return what the store knows."""
@@ -183,6 +181,23 @@ def test_real_private_keys_are_nowhere_but_in_the_store_and_the_file_of_the_conn
             assert found.stdout == b""
             script = f"grep -rlF -D skip -e '{line}' /etc /home /root /run /tmp /var /dev/shm 2>/dev/null"
             assert keys.made.copies.sh(host, script, check=False) == ""
+
+
+def test_real_private_key_file_of_a_service_on_another_host_is_updated_before_the_old_key_goes(keys: Keys) -> None:
+    path, copies = "/home/appsvc/.ssh/id_of_web1", keys.made.copies
+    put = f"#!/bin/sh\ninstall -o appsvc -g appsvc -m 600 /dev/stdin {path}\n"
+    copies.sh("ky1", f"printf '{put}' >/root/put && chmod 700 /root/put")
+    copies.podman_input("ky1", "/root/put", f"{keys.value('web1', 'appsvc')}\n")
+    keys.declare({**SERVICE, "dependents": [{"file": path, "host": "ky1"}]})
+    done = keys.made.rotate("--limit", "web1")
+    assert done.status == 0, done.out[-3000:]
+    assert [row.event for row in keys.made.rows()] == WITH_FILE
+    assert copies.sh("ky1", f"cat {path}") == f"{keys.value('web1', 'appsvc')}\n"
+    assert copies.sh("ky1", f"stat -c '%a %U' {path}; ls -A /home/appsvc/.ssh").split()[:2] == ["600", "appsvc"]
+    copies.sh("ky1", f"rm {path}")
+    done = keys.made.rotate("--limit", "web1")
+    assert done.status != 0 and "PS-E7013" in done.out, done.out[-3000:]
+    keys.whole("web1", "appsvc")
 
 
 @pytest.mark.parametrize(
