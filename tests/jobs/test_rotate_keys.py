@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+from accounts import OWN
 from rotation import HOSTS, Rotation, rotation
 
 from panshi.secret import Entry, SecretId
@@ -228,6 +229,35 @@ def test_real_key_file_that_others_use_too_is_refused(keys: Keys) -> None:
     done = keys.made.rotate("--limit", "web1")
     assert done.status != 0 and re.search(r"PS-E7291.*ky1（ops）", done.out), done.out[-3000:]
     assert {host: keys.lines(host, "ops") for host in HOSTS} == before
+
+
+def test_real_accounts_job_neither_removes_the_rotated_key_nor_brings_the_old_one_back(keys: Keys) -> None:
+    made, old = keys.made, keys.value("web1", "ops")
+    rescue = public_line(made.copies.state.key.read_text().strip())
+    ways_in: list[dict[str, Any]] = [
+        {**one, "keys": [{"key": key, "comment": "lab", "expires": "2099-12-31"}]}
+        for one, key in zip(OWN, (public_line(old), rescue), strict=True)
+    ]
+    second = {"user": "rescue", "key": str(made.copies.state.key)}
+    variables = {"ansible_ssh_private_key_file": OWN_FILE, "guard_second_way": second}
+    variables |= {"accounts_passwords": [CARRIER], "accounts_withdraw_undeclared": ["keys"]}
+    made.copies.variables(accounts_users=ways_in, **variables)
+    done = made.rotate("--limit", "web1")
+    assert done.status != 0 and "PS-E7295" in done.out, done.out[-3000:]
+    ways_in[0]["keys"] = [{"rotated": True}]
+    made.copies.variables(accounts_users=ways_in, **variables)
+    for _ in range(2):
+        done = made.rotate("--limit", "web1")
+        assert done.status == 0, done.out[-3000:]
+        line = f"{public_line(keys.value('web1', 'ops'))} "
+        for changed in (True, False):
+            played = made.operator.play("accounts.yml", limit=["web1"], accounts_batches=["100%"])
+            assert played.status == 0, played.out[-3000:]
+            assert changed or played.recap["web1"]["changed"] == 0
+            (header, kept) = keys.lines("web1", "ops")
+            assert header.startswith("# Written by Panshi") and kept.startswith(line) and "panshi-rotated" in kept
+        keys.whole("web1", "ops")
+    assert not keys.logs_in("web1", "ops", old)
 
 
 KINDS = {"ops": (CARRIER, points(file=True)), "appsvc": (SERVICE, points(file=False))}
