@@ -16,7 +16,7 @@ from panshi.errors import PanshiError
 from panshi.harden.run import current_run, record_payload
 from panshi.inventory import plain
 from panshi.record import RotationRow, utc_now
-from panshi.secret.declared import connection_last
+from panshi.secret.declared import Declared, connection_last
 from panshi.secret.elsewhere import for_other_host
 from panshi.secret.estate import accounts_of, store_of
 from panshi.secret.key_file import KeyFile, read_key
@@ -70,15 +70,17 @@ class ActionModule(ActionBase):
                 held.enter_context(store.hold(scope))
             local = [one.secret for one in accounts if one.secret.target == "linux"]
             self._reach(carrying, {secret.account: store.read(secret) for secret in local})
+            carrier = next((one.secret for one in accounts if _is_carrier(one, carrying)), None)
+            if carrier is not None:
+                self._reach_by_key(carrying, store.read(carrier), held)
             means = _Means(self, carrying, store)
             for one in connection_last(accounts, carrying.accounts):
                 entry = self._at = store.read(one.secret)
                 if due_only and not due(entry, one.max_age_days, utc_now()):
                     continue
                 dependents = [DEPENDENTS[each.kind].make(one, each, means.on(each.host)) for each in one.dependents]
-                if one.secret.target == "ssh_key" and one.secret.account == carrying.user:
+                if one.secret == carrier:
                     entry = self._at = self._taken_over(store, carrying, entry, ticket)
-                    self._reach_by_key(carrying, entry, held)
                     dependents += _key_file(carrying, entry)
                 target = KINDS[one.secret.target].make(one, entry, means)
                 order = Order(one.policy, ticket, current_run())
@@ -118,6 +120,7 @@ class ActionModule(ActionBase):
                 return
             except (AnsibleError, PanshiError) as error:
                 failures.append(str(error).splitlines()[0])
+        self._at = entry
         raise _unreachable(entry, "密钥", failures[0])
 
     def _reach(self, carrying: _Carrying, entries: Mapping[str, Entry]) -> None:
@@ -187,6 +190,11 @@ class ActionModule(ActionBase):
     def _tell_failed(self, said: str) -> None:
         if self._at is not None:
             self._rows.append(rotation_row(self._at, "failed", detail=said))
+
+
+def _is_carrier(one: Declared, carrying: _Carrying) -> bool:
+    """Return whether an account's key may be the one that the connection logs in with."""
+    return bool(one.secret.target == "ssh_key" and one.secret.account == carrying.user)
 
 
 def _key_file(carrying: _Carrying, entry: Entry) -> list[Dependent]:

@@ -298,6 +298,7 @@ def test_real_killed_rotation_is_resumed_with_an_old_key_file(keys: Keys) -> Non
     path = keys.made.copies.folder / "keys" / "web1"
     old = path.read_text()
     assert keys.made.accident("after retire", "kill", "--limit", "web1") == "after retire"
+    keys.declare(SERVICE, CARRIER)
     path.write_text(old)
     assert not keys.logs_in("web1", "ops", old.strip())
     done = keys.made.rotate("--limit", "web1")
