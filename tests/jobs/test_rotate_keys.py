@@ -28,7 +28,7 @@ from panshi.secret.keys import KeyPolicy, public_line
 from panshi.secret.login import in_memory
 from panshi.secret.rotate import imported
 
-pytestmark = [pytest.mark.lab, pytest.mark.long]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.crash]
 SERVICE, CARRIER = ({"account": name, "target": "ssh_key"} for name in ("appsvc", "ops"))
 OWN_FILE = "{{ inventory_dir }}/keys/{{ inventory_hostname }}"
 STEPS = ["pending", "set", "proved", "retired", "refused", "promoted"]
