@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from accounts import OWN
+from accounts_run import OWN
 from rotation import HOSTS, Rotation, rotation
 
 from panshi.secret import Entry, SecretId
