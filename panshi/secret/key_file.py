@@ -35,10 +35,13 @@ class KeyFile:
         return f"本机的 {self.path}"
 
     def ready(self, known: Mapping[Slot, str]) -> None:
-        """Refuse a file that holds another key, or that cannot be replaced."""
+        """Refuse a file that holds another key, that others could read, or that cannot be replaced."""
         publics = {public_key(value) for value in known.values()}
         if public_key(read_key(self.path), str(self.path)) not in publics:
             raise _unfit(self.path, "里面的私钥不是库里的任何一个")
+        mode = stat.S_IMODE(self._real.stat().st_mode)
+        if mode & 0o077:
+            raise _unfit(self.path, f"别人也能读（权限 {mode:04o}），ssh 不接受这样的私钥，先 chmod 600")
         try:
             self._clean()
             _temporary(self._real, b"", 0o600).unlink()
@@ -49,7 +52,7 @@ class KeyFile:
         """Replace it, and the public key beside it, and read it again."""
         real = self._real
         try:
-            _replace(real, f"{value}\n", stat.S_IMODE(real.stat().st_mode) & 0o600)
+            _replace(real, f"{value}\n", stat.S_IMODE(real.stat().st_mode))
             # An older ssh offers what stands there, and not what the private key is.
             beside = real.with_name(f"{real.name}.pub")
             if beside.exists():

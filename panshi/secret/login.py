@@ -132,6 +132,12 @@ def _session(
     return status, bytes(said).decode("utf-8", "replace")
 
 
+def in_one_line(said: str) -> str:
+    """Return what Ansible says of a connection: its first line; of a warning in ssh's frame, all it says."""
+    lines = [line for line in (line.strip("@ ") for line in said.splitlines()) if line]
+    return " ".join(lines if "@@@" in said else lines[:1])[:300]
+
+
 def judge(account: str, said: str) -> Answer:
     """Return what ssh's words about a failed login mean: a refused password, or nothing about the password at all.
 

@@ -22,7 +22,7 @@ from panshi.secret.estate import accounts_of, store_of
 from panshi.secret.key_file import KeyFile, read_key
 from panshi.secret.keys import public_key
 from panshi.secret.kinds import DEPENDENTS, KINDS
-from panshi.secret.login import in_memory, key_login, password_login
+from panshi.secret.login import in_memory, in_one_line, key_login, password_login
 from panshi.secret.model import Entry, SecretId, Slot
 from panshi.secret.rotate import Answer, Dependent, Order, due, imported, rotate, rotation_row
 from panshi.secret.store import Store
@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
             self._tell_failed(f"{error.code} {error.message}")
             result.update(failed=True, msg=str(error))
         except AnsibleConnectionFailure as error:
-            said = str(error).splitlines()[0]
+            said = in_one_line(str(error))
             self._tell_failed(said)
             result.update(unreachable=True, msg=said)
         result["changed"] = any(row.event in _CHANGES for row in self._rows)
@@ -119,7 +119,7 @@ class ActionModule(ActionBase):
                 self.ask("panshi_password", verb="look", account=carrying.user)
                 return
             except (AnsibleError, PanshiError) as error:
-                failures.append(str(error).splitlines()[0])
+                failures.append(in_one_line(str(error)))
         self._at = entry
         raise _unreachable(entry, "密钥", failures[0])
 
@@ -142,7 +142,7 @@ class ActionModule(ActionBase):
                     self.ask("panshi_password", verb="look", account=account)
                     break
                 except (AnsibleError, PanshiError) as error:
-                    failures.append(str(error).splitlines()[0])
+                    failures.append(in_one_line(str(error)))
             else:
                 self._at = entry
                 raise _unreachable(entry, "密码", failures[0])
@@ -164,7 +164,7 @@ class ActionModule(ActionBase):
         if answer.get("unreachable"):
             raise AnsibleConnectionFailure(str(answer.get("msg", "")))
         if answer.get("failed"):
-            host, said = self._variables["inventory_hostname"], str(answer.get("msg", "")).splitlines()[0][:300]
+            host, said = self._variables["inventory_hostname"], in_one_line(str(answer.get("msg", "")))
             raise PanshiError(
                 "PS-E7013", f"主机 {host} 上的操作没有完成：{said}；已存的密码都在库里", "按原因处理后再运行"
             )
@@ -268,7 +268,7 @@ class _Elsewhere:
         except AnsibleError as error:
             raise PanshiError(
                 "PS-E7013",
-                f"主机 {self._host} 上的操作没有完成：{str(error).splitlines()[0][:300]}；已存的密码都在库里",
+                f"主机 {self._host} 上的操作没有完成：{in_one_line(str(error))}；已存的密码都在库里",
                 "按原因处理后再运行",
             ) from None
 

@@ -30,7 +30,7 @@ from panshi.secret.rotate import imported
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.crash]
 SERVICE, CARRIER = ({"account": name, "target": "ssh_key"} for name in ("appsvc", "ops"))
-OWN_FILE = "{{ inventory_dir }}/keys/{{ inventory_hostname }}"
+OWN_FILE = "{{ inventory_dir }}/.keys/{{ inventory_hostname }}"
 STEPS = ["pending", "set", "proved", "retired", "refused", "promoted"]
 WITH_FILE = [*STEPS[:3], "dependent", *STEPS[3:]]
 FILE_OF = "/home/{}/.ssh/authorized_keys"
@@ -99,7 +99,7 @@ class Keys:
 
     def connects(self, host: str) -> None:
         """Ansible's own key file is the store's current key, for nobody else to read, and Ansible connects by it."""
-        path = self.made.copies.folder / "keys" / host
+        path = self.made.copies.folder / ".keys" / host
         assert path.read_text() == f"{self.value(host, 'ops')}\n" and path.stat().st_mode & 0o777 == 0o600
         assert path.with_name(f"{host}.pub").read_text() == f"{public_line(self.value(host, 'ops'))}\n"
         assert [one.name for one in path.parent.glob(".*")] == []
@@ -109,7 +109,7 @@ class Keys:
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keys]:
     with rotation(tmp_path_factory.mktemp("keys"), lab="panshi-lab-key", hosts=HOSTS) as made:
-        folder = made.copies.folder / "keys"
+        folder = made.copies.folder / ".keys"
         folder.mkdir(mode=0o700)
         one = Keys(made)
         others = public_line(KeyPolicy().make("other"))
@@ -224,7 +224,7 @@ def test_real_account_that_cannot_be_rotated_is_left_alone(keys: Keys, broken: s
 
 
 def test_real_key_file_that_others_use_too_is_refused(keys: Keys) -> None:
-    keys.declare(CARRIER, key_file="{{ inventory_dir }}/keys/web1")
+    keys.declare(CARRIER, key_file="{{ inventory_dir }}/.keys/web1")
     before = {host: keys.lines(host, "ops") for host in HOSTS}
     done = keys.made.rotate("--limit", "web1")
     assert done.status != 0 and re.search(r"PS-E7291.*ky1（ops）", done.out), done.out[-3000:]
@@ -295,7 +295,7 @@ def test_real_rotation_has_no_boundary_after_the_last(keys: Keys, host: str, acc
 def test_real_killed_rotation_is_resumed_with_an_old_key_file(keys: Keys) -> None:
     """Somebody has put the file of before back: the store knows the key that logs in, and the file is mended."""
     keys.declare(CARRIER)
-    path = keys.made.copies.folder / "keys" / "web1"
+    path = keys.made.copies.folder / ".keys" / "web1"
     old = path.read_text()
     assert keys.made.accident("after retire", "kill", "--limit", "web1") == "after retire"
     keys.declare(SERVICE, CARRIER)
@@ -308,9 +308,11 @@ def test_real_killed_rotation_is_resumed_with_an_old_key_file(keys: Keys) -> Non
 
 
 def test_real_key_that_two_hosts_share(keys: Keys) -> None:
-    shared = "{{ inventory_dir }}/keys/shared"
+    shared = "{{ inventory_dir }}/.keys/shared"
     first = keys.made.copies.state.key.read_text()
-    (keys.made.copies.folder / "keys" / "shared").write_text(first)
+    file = keys.made.copies.folder / ".keys" / "shared"
+    file.write_text(first)
+    file.chmod(0o644)
     for host in HOSTS:
         line = f"no-agent-forwarding {public_line(first.strip())} estate"
         keys.made.copies.sh(host, f"echo '{line}' >>{FILE_OF.format('ops')}")
@@ -320,12 +322,15 @@ def test_real_key_that_two_hosts_share(keys: Keys) -> None:
     keys.declare(key_file=shared)
     path.write_text(f"accounts_passwords: {declared}\n")
     try:
+        done = keys.made.rotate()
+        assert done.status != 0 and "PS-E7293" in done.out, done.out[-3000:]
+        file.chmod(0o600)
         for _ in range(2):
             done = keys.made.rotate()
             assert done.status == 0, done.out[-3000:]
             for host in HOSTS:
                 keys.whole(host, "ops", "estate")
-            assert (path.parents[1] / "keys" / "shared").read_text().strip() == keys.value("estate", "ops")
+            assert file.read_text().strip() == keys.value("estate", "ops")
         assert "SSH 密钥登录（2 台主机）" in {row.way for row in keys.made.rows()}
         assert keys.made.accident("during set", "kill") == "during set"
         assert all(keys.known(host, "ops", "estate") for host in HOSTS)

@@ -15,7 +15,7 @@ import pytest
 from panshi.errors import PanshiError
 from panshi.secret import Entry, Version
 from panshi.secret.linux import LinuxAccount
-from panshi.secret.login import WAY, judge
+from panshi.secret.login import WAY, in_one_line, judge
 from panshi.secret.rotate import Answer, PolicyRefusal
 
 from .conftest import SECRET
@@ -169,3 +169,20 @@ def test_real_hash_is_compared(module: ModuleType) -> None:
     assert whole.startswith("$5$saltsalt$") and module.crypt("secret", whole) == whole
     assert module.crypt("Secret", whole) != whole
     assert module.crypt("secret", "$unknown$x") == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ("Failed to connect: timed out\r\nmore", "Failed to connect: timed out"),
+        (
+            "Failed to connect to the host via ssh: @@@@@@\n@  WARNING: UNPROTECTED PRIVATE KEY FILE!  @\n@@@@@@\n"
+            "Permissions 0644 for 'k' are too open.",
+            "Failed to connect to the host via ssh: WARNING: UNPROTECTED PRIVATE KEY FILE!"
+            " Permissions 0644 for 'k' are too open.",
+        ),
+        ("", ""),
+    ],
+)
+def test_words_about_a_connection_in_one_line(said: str, line: str) -> None:
+    assert in_one_line(said) == line

@@ -391,6 +391,9 @@ def test_real_file_with_another_key_is_refused_before_anything_is_changed(tmp_pa
     with pytest.raises(PanshiError, match=r"PS-E7293.*不是库里的"):
         KeyFile(path).ready({"current": pairs[0]})
     assert path.read_text() == pairs[1]
+    path.chmod(0o640)
+    with pytest.raises(PanshiError, match=r"PS-E7293.*0640"):
+        KeyFile(path).ready({"current": pairs[1]})
 
 
 # --- declarations
