@@ -1,6 +1,6 @@
 """SSH keys on real hosts: rotated, proven by new logins, killed at every boundary, and never on a host or in a log.
 
-    pytest tests/jobs/test_rotate_keys.py -v        # its lines are the table
+    pytest tests/jobs/test_rotate_keys.py -v        # the lines with “kill” are the table
 
 The account that Ansible logs in with has a key file per host, as the inventory says; ``appsvc`` is a service's account,
 which is let in with options and with keys of others besides.
@@ -28,7 +28,7 @@ from panshi.secret.keys import KeyPolicy, public_line
 from panshi.secret.login import in_memory
 from panshi.secret.rotate import imported
 
-pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.crash]
+pytestmark = pytest.mark.lab
 SERVICE, CARRIER = ({"account": name, "target": "ssh_key"} for name in ("appsvc", "ops"))
 OWN_FILE = "{{ inventory_dir }}/.keys/{{ inventory_hostname }}"
 STEPS = ["pending", "set", "proved", "retired", "refused", "promoted"]
@@ -231,6 +231,7 @@ def test_real_key_file_that_others_use_too_is_refused(keys: Keys) -> None:
     assert {host: keys.lines(host, "ops") for host in HOSTS} == before
 
 
+@pytest.mark.long
 def test_real_accounts_job_neither_removes_the_rotated_key_nor_brings_the_old_one_back(keys: Keys) -> None:
     made, old = keys.made, keys.value("web1", "ops")
     rescue = public_line(made.copies.state.key.read_text().strip())
@@ -268,6 +269,8 @@ LINES = [
 ]
 
 
+@pytest.mark.long
+@pytest.mark.crash
 @pytest.mark.parametrize(("host", "account", "point", "name"), LINES)
 def test_real_kill_of_the_controller_shuts_nobody_out(
     keys: Keys, host: str, account: str, point: int, name: str
@@ -285,6 +288,8 @@ def test_real_kill_of_the_controller_shuts_nobody_out(
         keys.connects(host)
 
 
+@pytest.mark.long
+@pytest.mark.crash
 @pytest.mark.parametrize(("host", "account"), [("web1", "ops"), ("ky1", "appsvc")])
 def test_real_rotation_has_no_boundary_after_the_last(keys: Keys, host: str, account: str) -> None:
     keys.declare(KINDS[account][0])
