@@ -70,6 +70,14 @@ class Search:
         texts = [text for value in values for text in spellings(value)]
         return set(self._kinds(texts, [word for text in texts for word in ("-e", text)]))
 
+    def files_there(self, values: Iterable[str]) -> set[tuple[str, str]]:
+        """Return hosts and files there in which one of the secrets was found, in any spelling."""
+        quoted = shlex.join(word for value in values for text in spellings(value) for word in ("-e", text))
+        return {(host, file) for host in self.hosts for file in self._files(host, quoted)}
+
+    def _files(self, host: str, patterns: str) -> list[str]:
+        return self.copies.sh(host, f"grep -rlF -D skip {patterns} {_ON_HOSTS} 2>/dev/null", check=False).splitlines()
+
     def _kinds(self, texts: Sequence[str], patterns: Sequence[str]) -> Iterator[str]:
         if any(text in output for output in self.outputs for text in texts):
             yield "output"
@@ -81,7 +89,7 @@ class Search:
             yield "git"
         for host in self.hosts:
             quoted = shlex.join(patterns)
-            if self.copies.sh(host, f"grep -rlF -D skip {quoted} {_ON_HOSTS} 2>/dev/null", check=False):
+            if self._files(host, quoted):
                 yield "file there"
             if self.copies.sh(host, f"journalctl --no-pager -q | grep -F {quoted}", check=False):
                 yield "journal there"

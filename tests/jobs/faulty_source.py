@@ -14,9 +14,19 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from lab_copies import Copies
+
 NAMES = ("panshi-acc", "panshi-more")
 CONFFILE = "/etc/panshi-acc.conf"
 _LONG_AGO = "20250101T000000"
+_PREPARE = """
+set -e
+rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*
+echo 'deb [signed-by=/etc/apt/keyrings/lab.gpg] {url} ./' >/etc/apt/sources.list
+apt-get -qq update
+apt-get -qq -y install {name} >/dev/null 2>&1
+echo 'written by an operator' >>{conffile}
+"""
 
 
 @dataclass(frozen=True)
@@ -195,3 +205,28 @@ def serving(folder: Path, address: str) -> Iterator[Server]:
         yield owner
     finally:
         owner.end()
+
+
+@contextmanager
+def one_source(copies: Copies, host: str, folder: Path) -> Iterator[Source]:
+    """Let a host install from a source of its own and no other one; version 1.0 of the first package is installed.
+
+    Args:
+        copies: running hosts.
+        host: one of them.
+        folder: for keys and archives.
+    """
+    (folder / "www" / host).mkdir(parents=True)
+    keys = Keys(folder / "gnupg")
+    keys.make()
+    try:
+        with serving(folder / "www", copies.gateway) as server:
+            source = Source(folder / "www" / host, f"{server.url}/{host}/", keys)
+            source.publish(NAMES[0], "1.0", conffile="shipped with 1.0\n")
+            (folder / "lab.gpg").write_bytes(keys.trusted())
+            copies.sh(host, "mkdir -p /etc/apt/keyrings")
+            copies.podman("cp", str(folder / "lab.gpg"), f"{copies.lab}-{host}:/etc/apt/keyrings/lab.gpg")
+            copies.sh(host, _PREPARE.format(url=source.url, name=NAMES[0], conffile=CONFFILE))
+            yield source
+    finally:
+        keys.close()

@@ -12,11 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
+from accounts_run import OWN
 from canaries import Search
+from faulty_source import NAMES, one_source
 from lab_copies import ROOT
+from products import NAME, UNIT, pack
 from rotation import VAULT_PASSWORD, Rotation, rotation
+
+from panshi.patch import digest, load_plan
 
 pytestmark = [pytest.mark.lab]
 HOST = "web1"
@@ -64,6 +70,11 @@ class Estate:
         self.remember()
 
     @property
+    def second_way(self) -> dict[str, str]:
+        """How the guard of a change sees that the host can still be reached."""
+        return {"user": "rescue", "key": str(self.rotation.copies.state.key)}
+
+    @property
     def temporary(self) -> dict[str, str]:
         """A folder for temporary files that is searched afterwards."""
         folder = self.rotation.operator.records / "tmp"
@@ -73,7 +84,9 @@ class Estate:
 
 @pytest.fixture(scope="module")
 def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
-    with rotation(tmp_path_factory.mktemp("canary"), lab="panshi-lab-canary", hosts={HOST: "deb12"}) as made:
+    with rotation(
+        tmp_path_factory.mktemp("canary"), subnet="203.0.113.224/27", lab="panshi-lab-canary", hosts={HOST: "deb12"}
+    ) as made:
         places = [made.operator.records, made.copies.folder, Path("/dev/shm")]
         search = Search(made.copies, (HOST,), places, made.copies.folder)
         marked = {account: f"Canary-{uuid.uuid4().hex[:12]}" for account in ("ops", "appsvc")}
@@ -163,7 +176,7 @@ def clean(estate: Estate) -> None:
     """None of the secrets is anywhere, and the search has had something to look at."""
     estate.search.commit()
     assert len(estate.search.processes) > 50 and sum(map(len, estate.search.outputs)) > 1000
-    assert len(estate.secrets) >= 4
+    assert len(estate.secrets) >= 3
     assert estate.search.leaks(estate.secrets) == set()
 
 
@@ -188,6 +201,46 @@ def test_real_every_job_leaks_nothing(estate: Estate) -> None:
         estate.play("rotate.yml")
         estate.play("break_glass.yml")
         estate.panshi("secret", "status", good=(0, 1))
+    clean(estate)
+
+
+@pytest.mark.long
+def test_real_accounts_permissions_and_versions_leak_nothing(estate: Estate) -> None:
+    service = {"name": "appsvc", "owner": "应用组", "purpose": "service", "request": "LAB-3", "reviewer": "陈向天"}
+    people = {"accounts_users": [*OWN, service], "accounts_folder": str(estate.rotation.operator.records / "tables")}
+    with estate.search.watching():
+        estate.play("accounts.yml", accounts_batches=["100%"], guard_second_way=estate.second_way, **people)
+        estate.play("permissions.yml", **people)
+        products = [{"name": "OpenSSH", "debian": ["openssh-server"]}]
+        plans = str(estate.rotation.operator.records / "plans")
+        estate.play("versions.yml", versions_products=products, patch_plans=plans)
+    clean(estate)
+
+
+@pytest.mark.long
+def test_real_patches_and_releases_leak_nothing(estate: Estate, tmp_path: Path) -> None:
+    records, copies = estate.rotation.operator.records, estate.rotation.copies
+    notice = tmp_path / "notice.yml"
+    affected = [{"name": NAMES[0], "affected": "<1.1", "fixed": "1.1"}]
+    notice.write_text(yaml.safe_dump({"id": "N-1", "received": "2026-11-21 09:00", "packages": affected}))
+    unit = tmp_path / f"{NAME}.service"
+    unit.write_text(UNIT)
+    copies.podman("cp", str(unit), f"{copies.lab}-{HOST}:/etc/systemd/system/{unit.name}")
+    copies.sh(HOST, "systemctl daemon-reload")
+    with one_source(copies, HOST, tmp_path) as source, estate.search.watching():
+        source.publish(NAMES[0], "1.1", conffile="shipped with 1.1\n")
+        estate.play("patch_notice.yml", notice=str(notice))
+        estate.play("patch_plan.yml", patch_plans=str(records / "plans"))
+        plan = max((records / "plans").rglob("*.yml"), key=lambda path: path.stat().st_mtime)
+        signed = {"plan": str(plan), "plan_sha256": digest(load_plan(plan).document)}
+        estate.play("patch_apply.yml", guard_second_way=estate.second_way, **signed)
+        release = {"app_release_name": NAME, "app_release_strip": 1, "app_release_unit": unit.name}
+        release |= {"app_release_probes": [{"unit": unit.name}], "app_release_drain_seconds": 0}
+        release |= {"app_release_shared": [{"path": "logs", "mode": "0750"}], "patch_group": "shop"}
+        packed = pack(tmp_path, "1.0", log4j="2.17.1").variables
+        estate.play("app_release.yml", guard_second_way=estate.second_way, **release, **packed)
+    assert copies.sh(HOST, f"dpkg-query -W -f '${{Version}}' {NAMES[0]}") == "1.1"
+    assert copies.sh(HOST, f"readlink /opt/{NAME}/current").strip() == "releases/1.0"
     clean(estate)
 
 

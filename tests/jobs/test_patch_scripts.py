@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
-from faulty_source import CONFFILE, NAMES, Keys, Source, serving
+from faulty_source import CONFFILE, NAMES, Source, one_source
 from harden_run import Operator
 from lab_copies import ROOT, lab_copies
 
@@ -23,14 +22,6 @@ from panshi.patch import digest, load_plan
 
 pytestmark = [pytest.mark.lab]
 NAME = NAMES[0]
-PREPARE = """
-set -e
-rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*
-echo 'deb [signed-by=/etc/apt/keyrings/lab.gpg] {url} ./' >/etc/apt/sources.list
-apt-get -qq update
-apt-get -qq -y install {name} >/dev/null 2>&1
-echo 'written by an operator' >>{conffile}
-"""
 ASKS = '[ "$1" != configure ] || { printf "Continue? "; ! read -r answer </dev/tty; }'
 WAITS = "[ ! -e /run/wait ] || { touch /run/waiting; sleep 3000; }"
 STATE = f"dpkg-query -W -f '${{Version}} ${{db:Status-Status}}' {NAME}"
@@ -90,22 +81,10 @@ class Host:
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     folder = tmp_path_factory.mktemp("scripts")
-    (folder / "www" / "app1").mkdir(parents=True)
-    keys = Keys(folder / "gnupg")
-    with ExitStack() as stack:
-        keys.make()
-        stack.callback(keys.close)
-        subnet = "203.0.113.224/27"
-        copies = stack.enter_context(lab_copies(folder / "estate", "panshi-lab-acc", subnet, {"app1": "deb12"}))
-        server = stack.enter_context(serving(folder / "www", copies.gateway))
+    with lab_copies(folder / "estate", "panshi-lab-acc", "203.0.113.224/27", {"app1": "deb12"}) as copies:
         copies.variables(guard_second_way={"user": "rescue", "key": str(copies.state.key)}, patch_audit=False)
-        source = Source(folder / "www" / "app1", f"{server.url}/app1/", keys)
-        source.publish(NAME, "1.0", conffile="shipped with 1.0\n")
-        (folder / "lab.gpg").write_bytes(keys.trusted())
-        copies.sh("app1", "mkdir -p /etc/apt/keyrings")
-        copies.podman("cp", str(folder / "lab.gpg"), f"{copies.lab}-app1:/etc/apt/keyrings/lab.gpg")
-        copies.sh("app1", PREPARE.format(url=source.url, name=NAME, conffile=CONFFILE))
-        yield Host(Operator(copies, folder / "records"), source, folder)
+        with one_source(copies, "app1", folder) as source:
+            yield Host(Operator(copies, folder / "records"), source, folder)
 
 
 def test_real_question_of_a_package_is_not_waited_for_and_an_edited_file_stays(host: Host) -> None:
