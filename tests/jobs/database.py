@@ -55,7 +55,7 @@ password=$(sed -n 's/^db.password = //p' /etc/shop/shop.conf)
 trap 'stop=1' TERM
 while [ -z "$stop" ]; do
   login=$(printf '[client]\\nuser=app\\npassword="%s"\\nhost={primary}\\nconnect-timeout=2\\n' "$password")
-  if said=$(mariadb --defaults-file=<(echo "$login") -e 'INSERT INTO shop.orders () VALUES ()' 2>&1)
+  if said=$({client} --defaults-file=<(echo "$login") -e 'INSERT INTO shop.orders () VALUES ()' 2>&1)
   then echo >>/var/lib/shop/done
   else echo "$(date +%T.%3N) $said" >>/var/lib/shop/failed; fi
   sleep 0.2
@@ -64,6 +64,7 @@ done
 _UNIT = """[Service]
 ExecStart=/usr/local/bin/shop
 KillMode=mixed
+TimeoutStopSec=5
 [Install]
 WantedBy=multi-user.target
 """
@@ -73,13 +74,15 @@ WantedBy=multi-user.target
 class Databases(Rotation):
     """An operator, the estate's store, and the pair."""
 
+    client = "mariadb"
+
     def entry(self, host: str, account: str) -> Entry:
         """Return what the store knows; ``host`` is the scope."""
         return self.store.read(SecretId(host, "mysql", account))
 
     def sql(self, host: str, statement: str) -> str:
         """Ask a server as its root, by the console."""
-        return self.copies.sh(host, f'mariadb --batch --skip-column-names -e "{statement}"').strip()
+        return self.copies.sh(host, f'{self.client} --batch --skip-column-names -e "{statement}"').strip()
 
     def takes(self, host: str, user: str, value: str, address: str = "") -> bool:
         """Log in to a server from its own host, or from the replica's to an address."""
@@ -90,15 +93,21 @@ class Databases(Rotation):
         path.write_text(options)
         self.copies.podman("cp", str(path), f"{self.copies.lab}-{place}:/run/login.cnf")
         said = self.copies.sh(
-            place, "mariadb --defaults-file=/run/login.cnf -e 'SELECT 1' 2>&1; rm /run/login.cnf", False
+            place, f"{self.client} --defaults-file=/run/login.cnf -e 'SELECT 1' 2>&1; rm /run/login.cnf", False
         )
         assert said.startswith("1") or "Access denied" in said, said
         return said.startswith("1")
 
     def replicates(self) -> bool:
         """Return whether both threads of the replica run."""
-        status = self.copies.sh(REPLICA, "mariadb -E -e 'SHOW SLAVE STATUS'")
-        return all(f"Slave_{thread}_Running: Yes" in status for thread in ("IO", "SQL"))
+        word = "SLAVE" if self.client == "mariadb" else "REPLICA"
+        status = self.copies.sh(REPLICA, f"{self.client} -E -e 'SHOW {word} STATUS'")
+        return all(f"{word.title()}_{thread}_Running: Yes" in status for thread in ("IO", "SQL"))
+
+    def one_password_each(self, account: str) -> bool:
+        """Return whether no host pattern of an account has a second password."""
+        ways = self.sql(PRIMARY, f"SELECT priv FROM mysql.global_priv WHERE user='{account}'")
+        return ways.count("ed25519" if account == "dba" else "mysql_native_password") == len(ways.splitlines())
 
     def written(self, what: str = "done") -> int:
         """Return how many transactions the client has done, or ``failed``."""
@@ -117,8 +126,7 @@ class Databases(Rotation):
                 assert self.takes(PRIMARY, account, value) is works, (account, works)
             if account != "dba":
                 assert self.takes(PRIMARY, account, value, self.address(PRIMARY)) is works, (account, works)
-        ways = self.sql(PRIMARY, f"SELECT priv FROM mysql.global_priv WHERE user='{account}'")
-        assert ways.count("ed25519" if account == "dba" else "mysql_native_password") == len(ways.splitlines())
+        assert self.one_password_each(account)
         self.caught_up()
 
     def known(self, host: str, account: str) -> bool:
@@ -151,42 +159,54 @@ def prepare(copies: Copies) -> None:
 
     def server(host: str) -> None:
         settings = _SETTINGS.format(number=int(host[-1]), read_only=int(host == REPLICA))
-        _put(copies, host, "/etc/mysql/mariadb.conf.d/99-test.cnf", settings)
+        put(copies, host, "/etc/mysql/mariadb.conf.d/99-test.cnf", settings)
         copies.sh(host, "systemctl restart mariadb")
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(server, (PRIMARY, REPLICA)))
     primary = copies.addresses[PRIMARY]
-    _put(copies, PRIMARY, "/run/accounts.sql", _ACCOUNTS)
+    put(copies, PRIMARY, "/run/accounts.sql", _ACCOUNTS)
     copies.sh(PRIMARY, "mariadb </run/accounts.sql")
     source = f"MASTER_HOST='{primary}', MASTER_USER='repl', MASTER_PASSWORD='{INSTALLED}', MASTER_CONNECT_RETRY=1"
-    _put(copies, REPLICA, "/run/source.sql", f"CHANGE MASTER TO {source}, MASTER_USE_GTID=slave_pos;\nSTART SLAVE;\n")
+    put(copies, REPLICA, "/run/source.sql", f"CHANGE MASTER TO {source}, MASTER_USE_GTID=slave_pos;\nSTART SLAVE;\n")
     copies.sh(REPLICA, "mariadb </run/source.sql; rm /run/source.sql")
+    start_shop(copies, "mariadb")
+    declare_on_primary(copies, declared())
+
+
+def start_shop(copies: Copies, client: str) -> None:
+    """Start the client that writes, on the replica's host.
+
+    Args:
+        copies: the hosts.
+        client: command-line client of the server.
+    """
     copies.sh(REPLICA, "mkdir -p /etc/shop /var/lib/shop")
-    _put(copies, REPLICA, "/etc/shop/shop.conf", f"db.user = app\ndb.password = {INSTALLED}\n")
-    _put(copies, REPLICA, "/usr/local/bin/shop", _SHOP.format(primary=primary))
-    _put(copies, REPLICA, "/etc/systemd/system/shop.service", _UNIT)
+    put(copies, REPLICA, "/etc/shop/shop.conf", f"db.user = app\ndb.password = {INSTALLED}\n")
+    put(copies, REPLICA, "/usr/local/bin/shop", _SHOP.format(client=client, primary=copies.addresses[PRIMARY]))
+    put(copies, REPLICA, "/etc/systemd/system/shop.service", _UNIT)
     copies.sh(REPLICA, "chmod 755 /usr/local/bin/shop; chmod 640 /etc/shop/shop.conf; systemctl start shop")
-    _declare(copies, declared())
 
 
 @contextmanager
 def declare(copies: Copies, accounts: list[dict[str, Any]]) -> Iterator[None]:
     """Declare only these accounts for a while."""
-    _declare(copies, accounts)
+    declare_on_primary(copies, accounts)
     try:
         yield
     finally:
-        _declare(copies, declared())
+        declare_on_primary(copies, declared())
 
 
-def _declare(copies: Copies, accounts: list[dict[str, Any]]) -> None:
+def declare_on_primary(copies: Copies, accounts: list[dict[str, Any]]) -> None:
+    """Declare these accounts."""
     path = copies.folder / "host_vars" / PRIMARY / "test.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"accounts_passwords": accounts}), encoding="utf-8")
 
 
-def _put(copies: Copies, host: str, path: str, text: str) -> None:
+def put(copies: Copies, host: str, path: str, text: str) -> None:
+    """Put a file on a host."""
     local = copies.folder.parent / "put"
     local.with_name(f"put-{host}").write_text(text)
     copies.podman("cp", str(local.with_name(f"put-{host}")), f"{copies.lab}-{host}:{path}")
