@@ -38,13 +38,14 @@ innodb_flush_log_at_trx_commit=2
 plugin_load_add=auth_ed25519
 read_only={read_only}
 """
-_ACCOUNTS = f"""
+# What the administrator is identified by is the server's own.
+ACCOUNTS = f"""
 CREATE DATABASE shop;
 CREATE TABLE shop.orders (id INT AUTO_INCREMENT PRIMARY KEY, at DATETIME(3) DEFAULT NOW(3));
 CREATE USER app@'203.0.113.%' IDENTIFIED BY '{INSTALLED}', app@localhost IDENTIFIED BY '{INSTALLED}';
 GRANT ALL ON shop.* TO app@'203.0.113.%';
 GRANT ALL ON shop.* TO app@localhost;
-CREATE USER dba@localhost IDENTIFIED VIA ed25519 USING PASSWORD('{INSTALLED}');
+CREATE USER dba@localhost IDENTIFIED {{dba}};
 GRANT ALL ON *.* TO dba@localhost WITH GRANT OPTION;
 CREATE USER repl@'203.0.113.%' IDENTIFIED BY '{INSTALLED}';
 GRANT REPLICATION SLAVE ON *.* TO repl@'203.0.113.%';
@@ -165,7 +166,8 @@ def prepare(copies: Copies) -> None:
     with ThreadPoolExecutor() as pool:
         list(pool.map(server, (PRIMARY, REPLICA)))
     primary = copies.addresses[PRIMARY]
-    put(copies, PRIMARY, "/run/accounts.sql", _ACCOUNTS)
+    dba = f"VIA ed25519 USING PASSWORD('{INSTALLED}')"
+    put(copies, PRIMARY, "/run/accounts.sql", ACCOUNTS.format(dba=dba))
     copies.sh(PRIMARY, "mariadb </run/accounts.sql")
     source = f"MASTER_HOST='{primary}', MASTER_USER='repl', MASTER_PASSWORD='{INSTALLED}', MASTER_CONNECT_RETRY=1"
     put(copies, REPLICA, "/run/source.sql", f"CHANGE MASTER TO {source}, MASTER_USE_GTID=slave_pos;\nSTART SLAVE;\n")

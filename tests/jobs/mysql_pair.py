@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from database import INSTALLED, PRIMARY, REPLICA, Databases, declare_on_primary, declared, put, start_shop
+from database import ACCOUNTS, INSTALLED, PRIMARY, REPLICA, Databases, declare_on_primary, declared, put, start_shop
 from harden_run import Operator
 from lab_copies import Copies, lab_copies
 from rotation import VAULT_PASSWORD
@@ -35,17 +35,6 @@ bind_address=0.0.0.0
 innodb_flush_log_at_trx_commit=2
 read_only={read_only}
 """
-_ACCOUNTS = f"""
-CREATE DATABASE shop;
-CREATE TABLE shop.orders (id INT AUTO_INCREMENT PRIMARY KEY, at DATETIME(3) DEFAULT NOW(3));
-CREATE USER app@'203.0.113.%' IDENTIFIED BY '{INSTALLED}', app@localhost IDENTIFIED BY '{INSTALLED}';
-GRANT ALL ON shop.* TO app@'203.0.113.%';
-GRANT ALL ON shop.* TO app@localhost;
-CREATE USER dba@localhost IDENTIFIED BY '{INSTALLED}';
-GRANT ALL ON *.* TO dba@localhost WITH GRANT OPTION;
-CREATE USER repl@'203.0.113.%' IDENTIFIED BY '{INSTALLED}';
-GRANT REPLICATION SLAVE ON *.* TO repl@'203.0.113.%';
-"""
 
 
 class MySql(Databases):
@@ -65,7 +54,7 @@ def mysql_pair(folder: Path) -> Iterator[MySql]:
     with lab_copies(folder / "estate", LAB, SUBNET, {PRIMARY: "deb13", REPLICA: "deb13"}) as copies:
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda host: _server(copies, host), (PRIMARY, REPLICA)))
-        put(copies, PRIMARY, "/run/accounts.sql", _ACCOUNTS)
+        put(copies, PRIMARY, "/run/accounts.sql", ACCOUNTS.format(dba=f"BY '{INSTALLED}'"))
         copies.sh(PRIMARY, "mysql </run/accounts.sql; rm /run/accounts.sql")
         source = f"SOURCE_HOST='{copies.addresses[PRIMARY]}', SOURCE_USER='repl', SOURCE_PASSWORD='{INSTALLED}'"
         more = "SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1"
