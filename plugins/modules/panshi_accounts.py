@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import pwd
@@ -211,12 +212,19 @@ def _key_paths(patterns: dict, user: dict) -> list:
 def _key_file(path: str) -> dict:
     """Return the lines of a file of keys; of a file that is none of the account's (a link, a device) only its kind."""
     try:
-        found = os.lstat(path)
+        # The account may put something else there at any moment; what was opened is what is looked at.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        absent = error.errno in (errno.ENOENT, errno.ENOTDIR)
+        return {"path": path, "kind": "absent" if absent else "other", "lines": []}
+    try:
+        found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_KEYS:
             return {"path": path, "kind": "other", "lines": []}
-        return {"path": path, "kind": "file", "lines": [line for line in _read(path).splitlines() if line.strip()]}
-    except OSError:
-        return {"path": path, "kind": "absent", "lines": []}
+        with os.fdopen(descriptor, errors="replace", closefd=False) as file:
+            return {"path": path, "kind": "file", "lines": [line for line in file.read().splitlines() if line.strip()]}
+    finally:
+        os.close(descriptor)
 
 
 def _connected() -> list:

@@ -229,7 +229,7 @@ def test_real_patches_and_releases_leak_nothing(estate: Estate, tmp_path: Path) 
     copies.sh(HOST, "systemctl daemon-reload")
     with one_source(copies, HOST, tmp_path) as source, estate.search.watching():
         source.publish(NAMES[0], "1.1", conffile="shipped with 1.1\n")
-        estate.play("patch_notice.yml", notice=str(notice))
+        estate.play("patch_notice.yml", notice=str(notice), patch_plans=str(records / "plans"))
         estate.play("patch_plan.yml", patch_plans=str(records / "plans"))
         plan = max((records / "plans").rglob("*.yml"), key=lambda path: path.stat().st_mtime)
         signed = {"plan": str(plan), "plan_sha256": digest(load_plan(plan).document)}

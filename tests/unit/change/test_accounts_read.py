@@ -108,3 +108,32 @@ def test_constructed_disks_are_searched_only_when_somebody_leaves(reader: Module
 
 def test_real_processes_of_this_very_test_are_seen(reader: ModuleType) -> None:
     assert any(one.startswith(f"{os.getpid()} ") for one in reader._processes(os.getuid()))
+
+
+def test_real_file_that_leads_elsewhere_is_not_read(reader: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("of somebody else\n")
+    (tmp_path / "link").symlink_to(tmp_path / "secret")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    for name in ("link", "folder", "fifo"):
+        assert reader._key_file(str(tmp_path / name)) == {"path": str(tmp_path / name), "kind": "other", "lines": []}
+    assert reader._key_file(str(tmp_path / "secret" / "none"))["kind"] == "absent"
+    assert reader._key_file(str(tmp_path / "secret"))["lines"] == ["of somebody else"]
+
+
+def test_real_file_that_is_swapped_for_a_link_is_not_read(
+    reader: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The account swaps it between every look at its name and its opening."""
+    (tmp_path / "secret").write_text("of somebody else\n")
+    path = tmp_path / "keys"
+    path.write_text("of its own\n")
+    real_open = os.open
+
+    def swapped(name: str, *arguments: int) -> int:
+        path.unlink()
+        path.symlink_to(tmp_path / "secret")
+        return real_open(name, *arguments)
+
+    monkeypatch.setattr(reader.os, "open", swapped)
+    assert reader._key_file(str(path))["lines"] == []
