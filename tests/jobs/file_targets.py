@@ -53,7 +53,7 @@ systemctl reload nginx
 TOMCAT = """
 set -e
 export DEBIAN_FRONTEND=noninteractive
-apt-get -q -y --no-install-recommends install tomcat10 tomcat10-admin >/dev/null 2>&1
+apt-get -q -y --no-install-recommends install tomcat10 tomcat10-admin >/dev/null
 cd /etc/tomcat10
 sed -i 's|</tomcat-users>|<!-- 部署 -->\\n  <user username="deployer" password="first" roles="manager-script"/>\\n\
   <user username="other" password="kept" roles="manager-gui"/>\\n</tomcat-users>|' tomcat-users.xml
