@@ -29,9 +29,14 @@ def noted(lab: str, description: Path, state: Path, notes: Path = NOTES) -> Iter
         description: its lab.yml.
         state: its state directory, which is made here.
         notes: where the notes of all runs on this machine are.
+
+    Raises:
+        RuntimeError: a living process has a lab of this name.
     """
     notes.mkdir(mode=0o700, exist_ok=True)
     sweep(notes)
+    if others := list(notes.glob(f"{lab}.*.lock")):
+        raise RuntimeError(f"{lab} belongs to process {others[0].stem.rpartition('.')[2]}, which still runs")
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     note = notes / f"{lab}.{os.getpid()}"
     with (notes / f"{note.name}.lock").open("w") as lock:

@@ -303,6 +303,11 @@ def test_real_lab_of_a_killed_test_run_is_taken_down_by_the_next_one(beside: Bes
         beside.up("--only", "t1")
         assert sweep(notes) == []
         assert beside.ssh("t1", "true").returncode == 0
+        with (
+            pytest.raises(RuntimeError, match=f"{beside.NAME} belongs to process {other.pid}"),
+            noted(beside.NAME, beside.file, beside.state.root, notes),
+        ):
+            pass
         other.kill()
     assert sweep(notes) == [f"{beside.NAME}.{other.pid}"]
     assert run("podman", "container", "exists", f"{beside.NAME}-t1").returncode == 1
