@@ -1,6 +1,6 @@
 """SSH keys on real hosts: rotated, proven by new logins, killed at every boundary, and never on a host or in a log.
 
-    pytest tests/jobs/test_rotate_keys.py -v        # the lines with “kill” are the table
+    pytest tests/jobs/test_rotate_keys.py -v        # the lines with “kill” and “cut” are the table
 
 The account that Ansible logs in with has a key file per host, as the inventory says; ``appsvc`` is a service's account,
 which is let in with options and with keys of others besides.
@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from panshi.secret.login import in_memory
 from panshi.secret.rotate import imported
 
 pytestmark = pytest.mark.lab
+SUBNET = "203.0.113.128/27"
 SERVICE, CARRIER = ({"account": name, "target": "ssh_key"} for name in ("appsvc", "ops"))
 OWN_FILE = "{{ inventory_dir }}/.keys/{{ inventory_hostname }}"
 STEPS = ["pending", "set", "proved", "retired", "refused", "promoted"]
@@ -108,7 +110,7 @@ class Keys:
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keys]:
-    with rotation(tmp_path_factory.mktemp("keys"), lab="panshi-lab-key", hosts=HOSTS) as made:
+    with rotation(tmp_path_factory.mktemp("keys"), subnet=SUBNET, lab="panshi-lab-key", hosts=HOSTS) as made:
         folder = made.copies.folder / ".keys"
         folder.mkdir(mode=0o700)
         one = Keys(made)
@@ -118,7 +120,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keys]:
             (folder / host).chmod(0o600)
             (folder / f"{host}.pub").write_text("of the installer\n")
             first = KeyPolicy().make("appsvc")
-            lines = f'# by hand\n{others} somebody\\nrestrict,from="203.0.113.160/27" {public_line(first)} svc@app1'
+            lines = f'# by hand\n{others} somebody\\nrestrict,from="{SUBNET}" {public_line(first)} svc@app1'
             made.copies.sh(
                 host,
                 f"install -d -o appsvc -g appsvc -m 700 /home/appsvc/.ssh && printf '{lines}\\n' >/tmp/k"
@@ -149,9 +151,7 @@ def test_real_second_rotation_of_both_accounts_is_proven_and_the_old_keys_are_de
         keys.connects(host)
         comment, other, line = keys.lines(host, "appsvc")
         assert comment == "# by hand" and other.endswith(" somebody")
-        assert line == (
-            f'restrict,from="203.0.113.160/27" {public_line(keys.value(host, "appsvc"))} svc@app1 panshi-rotated'
-        )
+        assert line == (f'restrict,from="{SUBNET}" {public_line(keys.value(host, "appsvc"))} svc@app1 panshi-rotated')
         stat = keys.made.copies.sh(host, f"stat -c '%a %U' {FILE_OF.format('appsvc')}").split()
         assert stat == ["640", "appsvc"]
 
@@ -263,7 +263,8 @@ def test_real_accounts_job_neither_removes_the_rotated_key_nor_brings_the_old_on
 
 KINDS = {"ops": (CARRIER, points(file=True)), "appsvc": (SERVICE, points(file=False))}
 LINES = [
-    pytest.param(host, account, point, name, id=f"{host} {account} kill {point:02d} {name}")
+    pytest.param(host, account, accident, point, name, id=f"{host} {account} {accident} {point:02d} {name}")
+    for accident in ("kill", "cut")
     for host, account in (("web1", "ops"), ("ky1", "appsvc"))
     for point, name in enumerate(KINDS[account][1])
 ]
@@ -271,15 +272,24 @@ LINES = [
 
 @pytest.mark.long
 @pytest.mark.crash
-@pytest.mark.parametrize(("host", "account", "point", "name"), LINES)
-def test_real_kill_of_the_controller_shuts_nobody_out(
-    keys: Keys, host: str, account: str, point: int, name: str
+@pytest.mark.parametrize(("host", "account", "accident", "point", "name"), LINES)
+def test_real_accident_shuts_nobody_out(
+    keys: Keys, host: str, account: str, accident: str, point: int, name: str
 ) -> None:
     keys.declare(KINDS[account][0])
     if keys.entry(host, account).pending is not None:
         # What one accident has broken is not told again by the next one.
         keys.made.rotate("--limit", host)
-    assert keys.made.accident(point, "kill", "--limit", host) == name
+    command = "kill"
+    if accident == "cut":
+        container = f"{keys.made.copies.lab}-{host}"
+        pid = keys.made.copies.podman("inspect", "--format", "{{.State.Pid}}", container).strip()
+        command = f"nsenter --target {pid} --net ip link set eth0 down"
+    met = keys.made.accident(point, command, "--limit", host)
+    if accident == "cut":
+        keys.made.copies.in_network_of(host, "ip", "link", "set", "eth0", "up")
+        time.sleep(3)
+    assert met == name
     assert keys.known(host, account)
     done = keys.made.rotate("--limit", host)
     assert done.status == 0, done.out[-3000:]
