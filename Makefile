@@ -73,7 +73,7 @@ jobs: lab-up ## 单元、场景、基线与整个作业（真实实验室主机�
 accidents: lab-up ## 整体加固、撤销，以及在受保护的改动、补丁中途杀控制端、断网、断电、弄坏 sshd（一小时左右，不在 make test 内）
 	$(PYTEST) tests/jobs -m 'long and not crash'
 
-crash: lab-up ## 轮换口令的每一步杀控制端、断网，逐种账户列表（每行 10 至 30 秒，共数小时，不在 make test 内）
+crash: lab-up ## 轮换口令的每一步杀控制端、断网，逐种账户列表（每行 8 至 50 秒，共约 3 小时，不在 make test 内）
 	$(PYTEST) tests/jobs -m crash
 
 vm: lab-up ## 只有自己内核的机器才能证明的加固与内核更新检验（软件仿真，约一小时，不在 make test 内）
