@@ -334,6 +334,13 @@ def test_real_fresh_brings_a_running_host_back_to_its_installation_state(beside:
     assert beside.ssh("t1", "ls kept; ls /usr/bin/find").stdout == "/usr/bin/find\n"
 
 
+@pytest.mark.parametrize("host", [host.name for host in LAB.hosts if host.kind == "container"])
+def test_real_session_that_ends_is_not_waited_for(host: str) -> None:
+    """On cgroup v1 systemd would wait for minutes, and let the user in no more meanwhile."""
+    told = remote(host, "systemctl show --property=TimeoutStopUSec session-$XDG_SESSION_ID.scope")
+    assert told == ("TimeoutStopUSec=1min 30s" if machine.look().unified_cgroups else "TimeoutStopUSec=1s")
+
+
 def test_real_container_has_its_own_network_settings_from_its_start_on(beside: Beside) -> None:
     own = Path("/proc/sys/net/ipv4/conf/all/log_martians")
     before = own.read_text(encoding="ascii")

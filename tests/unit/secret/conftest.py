@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from ansible.parsing.vault import VaultSecret
@@ -19,10 +21,35 @@ from panshi.secret.vault_file import VaultFiles
 
 SECRET = SecretId("web1", "linux", "ops")
 ORDER = Order(Policy(), "CHG-1", "run")
+Hook = Callable[[str], None]
 
 
 def vault(password: str = "of-the-estate") -> list[Any]:
     return [("default", VaultSecret(password.encode()))]
+
+
+@contextmanager
+def boundaries(calls: Iterable[tuple[Any, str]], hook: Hook) -> Iterator[None]:
+    """Call the hook before and after each of these calls, with its name.
+
+    Args:
+        calls: whose they are, and their names there.
+        hook: may raise, or end the process.
+    """
+
+    def watched(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            hook(f"before {name}")
+            result = real(*args, **kwargs)
+            hook(f"after {name}")
+            return result
+
+        return call
+
+    with ExitStack() as stack:
+        for owner, name in calls:
+            stack.enter_context(mock.patch.object(owner, name, watched(name, getattr(owner, name))))
+        yield
 
 
 @dataclass

@@ -6,10 +6,9 @@ import fcntl
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import pytest
@@ -19,9 +18,8 @@ from panshi.record import RotationRow
 from panshi.secret.rotate import Answer, rotate
 from panshi.secret.vault_file import VaultFiles
 
-from .conftest import ORDER, SECRET, FileAccount, vault
+from .conftest import ORDER, SECRET, FileAccount, Hook, boundaries, vault
 
-Hook = Callable[[str], None]
 VERBS = ("which", "set", "prove", "refused")
 # Everything that the protocol and the store do to the world outside, by module or class.
 CALLS = ((fcntl, "flock"), (tempfile, "mkstemp"), (os, "fsync"), (Path, "replace"), *((FileAccount, v) for v in VERBS))
@@ -36,25 +34,6 @@ def run(store: VaultFiles, account: FileAccount) -> list[RotationRow]:
 
 def events(rows: list[RotationRow]) -> list[str]:
     return [row.event for row in rows]
-
-
-@contextmanager
-def boundaries(hook: Hook) -> Iterator[None]:
-    """Call the hook before and after each of CALLS."""
-
-    def watched(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            hook(f"before {name}")
-            result = real(*args, **kwargs)
-            hook(f"after {name}")
-            return result
-
-        return call
-
-    with ExitStack() as stack:
-        for owner, name in CALLS:
-            stack.enter_context(mock.patch.object(owner, name, watched(name, getattr(owner, name))))
-        yield
 
 
 class Cut(Exception):
@@ -79,7 +58,7 @@ def points(store: VaultFiles, account: FileAccount) -> list[str]:
     """Name the boundaries of a rotation of an account that was rotated before."""
     run(store, account)
     seen: list[str] = []
-    with boundaries(seen.append):
+    with boundaries(CALLS, seen.append):
         run(store, account)
     return seen
 
@@ -122,7 +101,7 @@ def test_real_kill_of_the_process_at_every_boundary_loses_nothing(
         child = os.fork()
         if child == 0:
             try:
-                with boundaries(at(number, lambda: os.kill(os.getpid(), signal.SIGKILL))):
+                with boundaries(CALLS, at(number, lambda: os.kill(os.getpid(), signal.SIGKILL))):
                     run(store, account)
             finally:
                 os._exit(1)
@@ -142,7 +121,7 @@ def test_emulated_accident_at_every_boundary_of_the_first_rotation_loses_nothing
         store = VaultFiles(tmp_path / str(number), "bureau", vault())
         account.set("from-the-installer")
         try:
-            with boundaries(at(number, cut)):
+            with boundaries(CALLS, at(number, cut)):
                 run(store, account)
         except Cut:
             known = {*store.read(SECRET).known().values(), "from-the-installer"}
@@ -158,7 +137,7 @@ def test_emulated_accident_at_every_boundary_of_the_first_rotation_loses_nothing
 def test_emulated_accident_at_every_boundary_loses_nothing(store: VaultFiles, account: FileAccount) -> None:
     names = points(store, account)
     for number in range(len(names)):
-        with pytest.raises(Cut), boundaries(at(number, cut)):
+        with pytest.raises(Cut), boundaries(CALLS, at(number, cut)):
             run(store, account)
         assert account.password in store.read(SECRET).known().values(), names[number]
         run(store, account)
@@ -170,7 +149,7 @@ def test_emulated_two_accidents_in_a_row_lose_nothing(store: VaultFiles, account
     for first in range(2, len(names), 9):
         for second in range(1, len(names), 5):
             for number in (first, second):
-                with suppress(Cut), boundaries(at(number, cut)):
+                with suppress(Cut), boundaries(CALLS, at(number, cut)):
                     run(store, account)
                 assert account.password in store.read(SECRET).known().values(), (names[first], names[second])
             run(store, account)

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -33,7 +32,7 @@ from panshi.secret.rotate import Answer, Order, imported, rotate
 from panshi.secret.ssh_key import AccountKey
 from panshi.secret.vault_file import VaultFiles
 
-from .conftest import vault
+from .conftest import boundaries, vault
 
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
 SECRET = SecretId("web1", "ssh_key", "ops")
@@ -610,27 +609,10 @@ CALLS = (
 )
 
 
-@contextmanager
-def boundaries(hook: Callable[[str], None]) -> Iterator[None]:
-    def watched(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            hook(f"before {name}")
-            result = real(*args, **kwargs)
-            hook(f"after {name}")
-            return result
-
-        return call
-
-    with ExitStack() as stack:
-        for owner, name in CALLS:
-            stack.enter_context(mock.patch.object(owner, name, watched(name, getattr(owner, name))))
-        yield
-
-
 def test_real_kill_of_the_process_at_every_boundary_shuts_nobody_out(estate: Estate) -> None:
     names: list[str] = []
     estate.rotate()
-    with boundaries(names.append):
+    with boundaries(CALLS, names.append):
         estate.rotate()
     assert len(names) >= 40, names
     for number, name in enumerate(names):
@@ -643,7 +625,7 @@ def test_real_kill_of_the_process_at_every_boundary_shuts_nobody_out(estate: Est
                     os.kill(os.getpid(), signal.SIGKILL)
 
             try:
-                with boundaries(hook):
+                with boundaries(CALLS, hook):
                     estate.rotate()
             finally:
                 os._exit(1)
