@@ -17,18 +17,14 @@ from panshi.secret.rotate import rotate
 from panshi.secret.vault_file import VaultFiles
 
 from . import test_rotate
-from .conftest import ORDER, SECRET, DualAccount, FileAccount, FileDependent
-from .test_rotate import Cut, at, boundaries, cut, events
+from .conftest import ORDER, SECRET, DualAccount, FileAccount, FileDependent, boundaries
+from .test_rotate import Cut, at, cut, events
 
 CALLS = (
+    *test_rotate.CALLS,
     *((DualAccount, verb) for verb in ("which", "set", "prove", "retire")),
     *((FileDependent, verb) for verb in ("ready", "update")),
 )
-
-
-@pytest.fixture(autouse=True)
-def more_boundaries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(test_rotate, "CALLS", (*test_rotate.CALLS, *CALLS))
 
 
 @pytest.fixture(params=[FileAccount, DualAccount])
@@ -126,7 +122,7 @@ def points(store: VaultFiles, account: FileAccount, clients: list[FileDependent]
     """Name the boundaries of a rotation of an account that was rotated before."""
     run(store, account, clients)
     seen: list[str] = []
-    with boundaries(seen.append):
+    with boundaries(CALLS, seen.append):
         run(store, account, clients)
     assert {"before update", "after update", "before ready"} <= set(seen)
     assert ("before retire" in seen) is isinstance(account, DualAccount)
@@ -150,7 +146,7 @@ def test_real_kill_of_the_process_at_every_boundary_loses_nothing(
     for number, name in enumerate(names):
 
         def killed(number: int = number) -> None:
-            with boundaries(at(number, lambda: os.kill(os.getpid(), signal.SIGKILL))):
+            with boundaries(CALLS, at(number, lambda: os.kill(os.getpid(), signal.SIGKILL))):
                 run(store, account, clients)
 
         assert _in_child(killed) == signal.SIGKILL, name
@@ -166,7 +162,7 @@ def test_emulated_two_accidents_in_a_row_lose_nothing(
     for first in range(2, len(names), 13):
         for second in range(1, len(names), 9):
             for number in (first, second):
-                with suppress(Cut), boundaries(at(number, cut)):
+                with suppress(Cut), boundaries(CALLS, at(number, cut)):
                     run(store, account, clients)
                 safe(store, account, clients, f"{names[first]}, {names[second]}")
             run(store, account, clients)
