@@ -33,7 +33,7 @@ judges: setup test-packages ## 外部评测工具（Lynis、OpenSCAP、ssh-audit
 	panshi judges -i inventories/lab --limit 'linux:!vm12' --phase after
 	panshi report harden --estate lab
 
-test: setup test-packages lint lab-fresh molecule jobs ## 全部检验；最后一行是 pytest 的结论
+test: setup test-packages lint lab-fresh jobs ## 全部检验；最后一行是 pytest 的结论
 
 test-packages:
 	scripts/system-packages tests
@@ -57,18 +57,16 @@ lab-down: setup ## 停实验室，只删除它自己建立的东西
 	panshi lab down
 
 molecule: lab-up ## 作业与每个角色默认取值的 Molecule 场景（另一组取值见 molecule-alternative）
-	molecule test --scenario-name audit
-	for scenario in molecule/*_default; do molecule test --scenario-name "$${scenario#molecule/}"; done
-	@echo "未运行：$$(ls -d molecule/*_alternative | wc -l) 个 alternative 场景（make molecule-alternative）"
+	$(PYTEST) tests/test_molecule.py -m 'not alternative' -v
 
 molecule-alternative: lab-up ## 每个角色另一组取值的 Molecule 场景（耗时较长，不在 make test 内）
-	for scenario in molecule/*_alternative; do molecule test --scenario-name "$${scenario#molecule/}"; done
+	$(PYTEST) tests/test_molecule.py -m alternative -v
 
 unit: setup ## 不需要实验室的检验
 	$(PYTEST) tests/unit tests/scenarios -m 'not lab' -n auto
 
-jobs: lab-up ## 单元、场景、基线与整个作业（真实实验室主机）
-	$(PYTEST) tests -m 'not vm and not long'
+jobs: lab-up ## 单元、场景、基线、Molecule 与整个作业（真实实验室主机；Molecule 与作业各占一个进程，同时进行）
+	$(PYTEST) tests -m 'not vm and not long and not alternative' -n 2 --dist loadgroup
 
 accidents: lab-up ## 整体加固、撤销，以及在受保护的改动、补丁中途杀控制端、断网、断电、弄坏 sshd（一小时左右，不在 make test 内）
 	$(PYTEST) tests/jobs -m 'long and not crash'

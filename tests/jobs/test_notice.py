@@ -56,7 +56,7 @@ class Fleet:
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("notice")
     hosts = {"app1": "deb12", "app2": "deb12", "ky": "kylin10"}
-    with lab_copies(folder / "estate", "panshi-lab-notice", "203.0.113.32/27", hosts) as copies:
+    with lab_copies(folder / "estate", "panshi-lab-notice", "198.51.100.192/27", hosts) as copies:
         copies.variables(guard_second_way={"user": "rescue", "key": str(copies.state.key)}, notice_roots=["/opt"])
         war = archive(**{"WEB-INF/lib/logging.jar": log4j("2.14.1")})
         files = {

@@ -81,7 +81,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("patch")
     hosts = dict.fromkeys(HOSTS, "deb12")
     with (
-        lab_copies(folder / "estate", "panshi-lab-patch", "203.0.113.32/27", hosts) as copies,
+        lab_copies(folder / "estate", "panshi-lab-patch", "198.51.100.192/27", hosts) as copies,
         package_source(folder / "source", copies.gateway) as source,
     ):
         source.publish("1.0")
