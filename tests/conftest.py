@@ -12,12 +12,9 @@ settings.load_profile("panshi")
 _SHARING = ("molecule", "lab")
 
 
-# Before xdist's own hook, which reads the groups.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests that share hosts."""
-    for item in items:
-        for kind in _SHARING:
-            if item.get_closest_marker(kind):
-                item.add_marker(pytest.mark.xdist_group(kind))
-                break
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Group the tests that share hosts: here, since xdist reads the groups before other plugins see the whole list."""
+    for kind in _SHARING:
+        if item.get_closest_marker(kind):
+            item.add_marker(pytest.mark.xdist_group(kind))
+            break
