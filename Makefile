@@ -66,7 +66,7 @@ unit: setup ## 不需要实验室的检验
 	$(PYTEST) tests/unit tests/scenarios -m 'not lab' -n auto
 
 jobs: lab-up ## 单元、场景、基线、Molecule 与整个作业（真实实验室主机；Molecule 与作业各占一个进程，同时进行）
-	$(PYTEST) tests -m 'not vm and not long and not alternative' -n 2 --dist loadgroup
+	$(PYTEST) tests -m 'not vm and not long and not alternative' -n 2
 
 accidents: lab-up ## 整体加固、撤销，以及在受保护的改动、补丁中途杀控制端、断网、断电、弄坏 sshd（一小时左右，不在 make test 内）
 	$(PYTEST) tests/jobs -m 'long and not crash'

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 settings.register_profile("panshi", deadline=None)
 settings.load_profile("panshi")
 
-# Tests of one kind share hosts and networks: with several workers (make jobs), each kind goes to one of them whole.
-_SHARING = ("molecule", "lab")
+
+class Rooms(LoadScopeScheduling):
+    """With several workers (make jobs), tests that share hosts and networks go to one of them, all others by file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path, _, name = nodeid.partition("::")
+        on_the_lab = path.startswith(("tests/jobs/", "tests/baseline/")) or name.endswith("[audit]")
+        return "lab" if on_the_lab else path
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Group the tests that share hosts: here, since xdist reads the groups before other plugins see the whole list."""
-    for kind in _SHARING:
-        if item.get_closest_marker(kind):
-            item.add_marker(pytest.mark.xdist_group(kind))
-            break
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Rooms:
+    """Deal the tests out."""
+    return Rooms(config, log)
