@@ -269,6 +269,56 @@ class VersionRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RestoreRow(Row):
+    """What a restore of a host's backups has proven.
+
+    ``host`` is the source, ``on`` the host that restored, ``place`` the repository, ``proven`` whether everything was
+    tried and nothing was found. ``seconds`` of the whole proof, ``rto`` of the restore in it, ``rpo`` seconds before
+    the proof from which on data is missing (-1: without a database). ``steps``, ``database``, ``files`` as
+    ``panshi/backup/agent/prove.py`` gives them; ``findings`` are {code, message}.
+    """
+
+    kind: ClassVar[str] = "restore"
+    host: str
+    on: str
+    place: str
+    run: str
+    proven: bool
+    seconds: float
+    rto: float
+    rpo: int
+    findings: Sequence[Mapping[str, str]]
+    steps: Sequence[Mapping[str, Any]]
+    database: Mapping[str, Any]
+    files: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecoveryRow(Row):
+    """Something that was lost and was brought back from a host's backups.
+
+    ``what`` it is, ``at`` the second whose state is wanted (empty: the newest), ``into`` where it went, ``aside`` where
+    what was there before lies, ``set`` the backup, ``rows`` what has arrived: {name, rows (or bytes), check}, at most
+    1000. ``code`` and ``message`` say why it failed.
+    """
+
+    kind: ClassVar[str] = "recovery"
+    host: str
+    on: str
+    place: str
+    run: str
+    what: str
+    at: str
+    into: str
+    aside: str
+    set: str
+    seconds: float
+    rows: Sequence[Mapping[str, Any]]
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RotationRow(Row):
     """One event of a password, at ``time`` (UTC, ISO 8601); the password itself is never told.
 
@@ -356,6 +406,8 @@ _LISTS: Mapping[type[Row], str] = {
     PatchRow: "patches",
     ServiceRow: "services",
     VersionRow: "versions",
+    RestoreRow: "restores",
+    RecoveryRow: "recoveries",
     RotationRow: "rotations",
     AccountRow: "accounts",
     PermissionRow: "permissions",
@@ -405,6 +457,8 @@ class Run:
     patches: Sequence[PatchRow] = ()
     services: Sequence[ServiceRow] = ()
     versions: Sequence[VersionRow] = ()
+    restores: Sequence[RestoreRow] = ()
+    recoveries: Sequence[RecoveryRow] = ()
     rotations: Sequence[RotationRow] = ()
     accounts: Sequence[AccountRow] = ()
     permissions: Sequence[PermissionRow] = ()

@@ -21,7 +21,7 @@ SUBNET, LAB = "203.0.113.192/27", "panshi-lab-db"
 PRIMARY, REPLICA = "db1", "db2"
 SCOPE = "shop-db"
 INSTALLED = "from-the-installer"
-_IMAGE = {"deb12": {"packages": ["python3", "systemd-timesyncd", "mariadb-server"]}}
+_IMAGE = {"deb12": {"packages": ["python3", "systemd-timesyncd", "mariadb-server", "mariadb-backup", "restic"]}}
 # Statement logs of both kinds and the binary log: what a password could be left in.
 _SETTINGS = """
 [mariadb]

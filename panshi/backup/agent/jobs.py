@@ -1,0 +1,187 @@
+"""What the timers of a host start: each job holds the host's lock, does its work, and leaves its outcome to be read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from . import book, database, files
+from .errors import BackupError
+from .restic import Repository, document
+from .sets import BackupSet, kept, logs_kept, moment, read_logs
+from .settings import Place, Settings
+
+_LOCK_SECONDS = 6 * 3600
+
+
+class Host:
+    """The host that the jobs work on.
+
+    Args:
+        settings: of it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.local = self.repository(settings.local)
+
+    def repository(self, place: Place) -> Repository:
+        """Return one of the host's repositories."""
+        return Repository(place, self.settings.host)
+
+    def run(self, job: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Carry a job out under the host's lock, and leave its outcome in ``status/<job>.json``.
+
+        Raises:
+            BackupError: the job's, after it was written down.
+        """
+        began = dt.datetime.now(dt.UTC)
+        outcome: dict[str, Any] = {"job": job, "began": _stamp(began), "ok": False, "code": "", "message": ""}
+        try:
+            with self._lock():
+                outcome.update(work(), ok=True)
+        except BackupError as error:
+            outcome.update(code=error.code, message=error.message)
+            raise
+        finally:
+            outcome["ended"] = _stamp(dt.datetime.now(dt.UTC))
+            path = self.settings.state / "status" / f"{job}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_suffix(".new")
+            fresh.write_text(document(outcome), encoding="utf-8")
+            fresh.replace(path)
+        return outcome
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        self.settings.state.mkdir(parents=True, exist_ok=True)
+        with (self.settings.state / "lock").open("w") as file:
+            deadline = time.monotonic() + _LOCK_SECONDS
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise BackupError(
+                            "PS-E7402", "另一个备份作业已运行超过 6 小时", "用 systemctl 查看 panshi-backup-* 后处理"
+                        ) from None
+                    time.sleep(1)
+            yield
+
+    def ready(self) -> None:
+        """Make the repository on this host where there is none, and refuse to begin on a full disk.
+
+        Raises:
+            BackupError: PS-E7414 too little room; PS-E741x.
+        """
+        if not self.local.exists():
+            self.local.create()
+        folder = Path(self.settings.local.url)
+        free = shutil.disk_usage(folder).free
+        if free < self.settings.free:
+            raise BackupError(
+                "PS-E7414",
+                f"{folder} 只剩 {free >> 20} MiB，少于要求的 {self.settings.free >> 20} MiB，没有开始备份",
+                "腾出空间后重做；已有的备份没有变",
+            )
+
+    def database(self, kind: str) -> dict[str, Any]:
+        """Back the server up: ``auto``, ``full`` or ``incremental``."""
+        settings = self.settings.database
+        if settings is None:
+            raise BackupError("PS-E7403", "这台主机没有声明数据库", "在清单的 backup_database 中声明")
+        self.ready()
+        full = {"auto": None, "full": True, "incremental": False}[kind]
+        one = database.back_up(self.local, settings, _now(), full)
+        logs = database.archive_logs(self.local, settings, self.settings.state, _now())
+        return {"set": one.id, "bytes": one.bytes, "gtid": one.gtid, "logs": logs.id}
+
+    def logs(self) -> dict[str, Any]:
+        """Archive the binary logs."""
+        settings = self.settings.database
+        if settings is None:
+            raise BackupError("PS-E7403", "这台主机没有声明数据库", "在清单的 backup_database 中声明")
+        self.ready()
+        one = database.archive_logs(self.local, settings, self.settings.state, _now())
+        return {"set": one.id, "files": len(one.files), "bytes": sum(size for _, size, _ in one.files)}
+
+    def files(self) -> dict[str, Any]:
+        """Save all declared sets of files."""
+        self.ready()
+        done = [
+            files.back_up(self.local, name, paths, self.settings.exclude, self.settings.state, _now())
+            for name, paths in self.settings.files.items()
+        ]
+        return {"sets": done}
+
+    def copy(self) -> dict[str, Any]:
+        """Bring to every other repository what it has not yet; one that cannot be reached does not keep the others."""
+        failed: list[BackupError] = []
+        for place in self.settings.places[1:]:
+            repository = self.repository(place)
+            try:
+                if not repository.exists():
+                    repository.create(like=self.local)
+                repository.copy_from(self.local)
+            except BackupError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return {"places": [place.name for place in self.settings.places[1:]]}
+
+    def keep(self) -> dict[str, Any]:
+        """Remove from this host what need not be kept. Copies have rules that this host cannot change."""
+        known = book.sets(self.local)
+        if not known:
+            return {"removed": 0}
+        wanted = kept(list(known.values()), _now(), self.settings.keep)
+        gone = self._unwanted_sets(known, wanted) + self._unwanted_logs([known[name] for name in wanted])
+        gone += self._unwanted_files()
+        self.local.forget(gone)
+        return {"removed": len(gone)}
+
+    def _unwanted_sets(self, known: dict[str, BackupSet], wanted: Any) -> list[str]:
+        streams, notes = self.local.snapshots(book.STREAM), self.local.snapshots(book.SET)
+        # A stream without its note is what a run left that did not come to its end; a run of today may be under way.
+        day = dt.timedelta(days=1)
+        unfinished = [
+            one
+            for one in streams
+            if one.tag("set") not in known and _now() - moment(one.tag("set").partition("-")[0]) > day
+        ]
+        return book.ids(unfinished + [one for one in streams + notes if one.tag("set") in known.keys() - wanted])
+
+    def _unwanted_logs(self, remaining: list[BackupSet]) -> list[str]:
+        snapshots = self.local.snapshots(book.LOGS)
+        archives = [read_logs({"id": one.tag("set"), "files": [], "gtid": ""}) for one in snapshots]
+        wanted = logs_kept(archives, remaining, _now(), self.settings.keep)
+        return book.ids([one for one in snapshots if one.tag("set") not in wanted])
+
+    def _unwanted_files(self) -> list[str]:
+        keep = self.settings.keep
+        gone = []
+        for name in {one.tag("name") for one in self.local.snapshots(book.FILES)}:
+            rows = self.local.snapshots(book.FILES, f"name={name}")
+            last = max(rows, key=lambda one: one.tag("set"))
+            old = [one for one in rows if _now() - moment(one.tag("set").partition("-")[0]) > dt.timedelta(keep.weeks)]
+            months: dict[str, str] = {}
+            for one in old:
+                months.setdefault(one.tag("set")[:6], one.id)
+            first = list(months.values())[-keep.months :] if keep.months else []
+            gone += [one.id for one in old if one.id not in first and one.id != last.id]
+        return gone
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _stamp(time: dt.datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,141 @@
+"""What the role ``backup`` has written for this host (``/etc/panshi/backup.json``)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import BackupError
+
+SETTINGS = Path("/etc/panshi/backup.json")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a repository is.
+
+    Args:
+        name: "local", or that of a copy.
+        url: restic's.
+        password_file: holds its key; the proof takes the key from the estate's store instead.
+        options: restic's ``-o`` options.
+    """
+
+    name: str
+    url: str
+    password_file: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Keep:
+    """How long backups are kept on this host.
+
+    Args:
+        days: all of them, and every binary log: a point in time can be restored this far back.
+        weeks: days for which one full backup of a week is kept.
+        months: number of months for which the first full backup of a month is kept.
+        years: number of years for which the first full backup of a year is kept.
+    """
+
+    days: int = 7
+    weeks: int = 30
+    months: int = 12
+    years: int = 3
+
+
+@dataclass(frozen=True)
+class Database:
+    """The server on this host that is backed up.
+
+    Args:
+        client: options file for the account that backs up; empty: root by socket.
+        full_days: days after which an incremental chain ends and a full backup begins anew.
+        throttle: I/O operations per second that mariadb-backup may use, 0 for all.
+        lag: seconds that a replica may be behind when it is backed up.
+        expect: tables that must be there, by database.
+        newest: for each name a query for the time of the newest business row.
+        smoke: for each name a query and the least number that it must give.
+    """
+
+    client: str = ""
+    full_days: int = 7
+    throttle: int = 0
+    lag: int = 300
+    expect: Mapping[str, list[str]] = field(default_factory=dict)
+    newest: Mapping[str, str] = field(default_factory=dict)
+    smoke: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of a host.
+
+    Args:
+        host: its name in the inventory, restic's host name.
+        places: repositories, the first of which is on this host.
+        state: folder for the state of jobs.
+        scratch: folder for restores.
+        database: None without one.
+        files: paths by name of a set of files.
+        exclude: patterns that are left out of files.
+        keep: how long.
+        free: bytes that must stay free where the repository is.
+    """
+
+    host: str
+    places: tuple[Place, ...]
+    state: Path
+    scratch: Path
+    database: Database | None
+    files: Mapping[str, list[str]]
+    exclude: tuple[str, ...]
+    keep: Keep
+    free: int
+
+    @property
+    def local(self) -> Place:
+        """The repository on this host."""
+        return self.places[0]
+
+    def place(self, name: str) -> Place:
+        """Return a repository by name.
+
+        Raises:
+            BackupError: PS-E7401, there is none of that name.
+        """
+        for place in self.places:
+            if place.name == name:
+                return place
+        known = "、".join(place.name for place in self.places)
+        raise BackupError("PS-E7401", f"没有名为 {name} 的备份库（有：{known}）", "改正名称，或在清单中声明")
+
+
+def load(path: Path = SETTINGS) -> Settings:
+    """Read the settings.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        BackupError: PS-E7400, it is missing or not what the role writes.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        database = raw.get("database")
+        return Settings(
+            host=raw["host"],
+            places=tuple(Place(**{**one, "options": tuple(one.get("options", ()))}) for one in raw["places"]),
+            state=Path(raw["state"]),
+            scratch=Path(raw["scratch"]),
+            database=Database(**database) if database else None,
+            files=raw["files"],
+            exclude=tuple(raw["exclude"]),
+            keep=Keep(**raw["keep"]),
+            free=int(raw["free"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BackupError("PS-E7400", f"读不了 {path}：{error!r}"[:300], "用 playbooks/backup.yml 重新部署") from error

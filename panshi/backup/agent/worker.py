@@ -1,0 +1,107 @@
+"""Runs one restore as a unit of its own: it outlives its caller's connection, not its caller's interest."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+from . import scratch
+from .database import server_of
+from .errors import BackupError
+from .prove import Wanted, prove
+from .recover import Lost, recover
+from .restic import Repository
+from .server import Server
+from .settings import Place, Settings
+
+# A caller asks every few seconds; one that has not asked for this long is dead.
+_FORGOTTEN_SECONDS = 90
+
+
+class Worker:
+    """One restore.
+
+    Args:
+        settings: of the host on which it runs.
+        name: of the restore, as its folder.
+    """
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._settings, self._name = settings, name
+        self.folder = settings.state / "restore"
+
+    def run(self, source: TextIO) -> int:
+        """Read the order, carry it out, leave the result beside the progress, and remove everything else."""
+        signal.signal(signal.SIGTERM, _stop)
+        order = json.load(source)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        result: dict[str, Any] = {"name": self._name, "error": None}
+        began = time.monotonic()
+        threading.Thread(target=self._watched, daemon=True).start()
+        try:
+            with scratch.workplace(self._settings.scratch, self._name) as folder:
+                result.update(self._done(order, folder))
+        except BackupError as error:
+            result["error"] = {"code": error.code, "message": error.message, "hint": error.hint}
+        result["seconds"] = round(time.monotonic() - began, 2)
+        fresh = self.folder / f"{self._name}.new"
+        fresh.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
+        fresh.replace(self.folder / f"{self._name}.json")
+        return 0
+
+    def _done(self, order: dict[str, Any], folder: Path) -> dict[str, Any]:
+        place = Place(**{**order["place"], "options": tuple(order["place"].get("options", ()))})
+        repository = Repository(place, order["host"], order["key"])
+        if "lost" in order:
+            lost = order["lost"]
+            gone = Lost(
+                **{
+                    **lost,
+                    "files": tuple(lost["files"]),
+                    "aside": self._settings.state / "aside",
+                    "bounds": scratch.Bounds(**lost["bounds"]),
+                }
+            )
+            target = server_of(self._settings.database) if self._settings.database else Server()
+            return {"recovered": recover(repository, gone, target, folder, self._say())}
+        wanted = order["wanted"]
+        about = Wanted(
+            **{
+                **wanted,
+                "bounds": scratch.Bounds(**wanted["bounds"]),
+                "files": tuple(wanted["files"]),
+                "last": tuple(wanted["last"]),
+            }
+        )
+        return asdict(prove(repository, about, folder, self._say()))
+
+    def _say(self) -> Callable[[str], None]:
+        path = self.folder / f"{self._name}.progress"
+
+        def say(text: str) -> None:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text + "\n")
+
+        return say
+
+    def _watched(self) -> None:
+        """End this process when nobody asks after it any more."""
+        path = self.folder / f"{self._name}.wanted"
+        while True:
+            time.sleep(5)
+            try:
+                if time.time() - path.stat().st_mtime > _FORGOTTEN_SECONDS:
+                    signal.raise_signal(signal.SIGTERM)
+            except FileNotFoundError:
+                signal.raise_signal(signal.SIGTERM)
+
+
+def _stop(number: int, frame: object) -> None:
+    sys.exit(143)

@@ -1,0 +1,90 @@
+"""Waits for a restore on a host, with every step shown; what a host is asked by is the caller's."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from panshi.errors import PanshiError
+from panshi.harden.run import current_run
+from panshi.inventory import plain
+from panshi.secret.estate import store_of
+from panshi.secret.model import SecretId
+from panshi.secret.store import missing
+
+from .keys import TARGET
+from .order import place_of
+
+# The worker ends when nobody has asked for a minute and a half.
+_ASK_SECONDS = 2.0
+SETTINGS = (
+    "backup_folder",
+    "backup_repository",
+    "backup_copies",
+    "backup_database",
+    "backup_files",
+    "restore_bounds",
+    "restore_max_age_hours",
+    "restore_max_rpo_minutes",
+    "restore_threads",
+)
+Ask = Callable[[dict[str, Any]], Mapping[str, Any]]
+
+
+def settings_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return what a source's variables say about its backups."""
+    resolved = {name: plain(template(variables[name])) for name in SETTINGS if name in variables}
+    defaults = {"backup_folder": "/etc/panshi/backup", "backup_repository": "/var/backups/panshi"}
+    return {**defaults, **resolved}
+
+
+def key_of(
+    variables: Mapping[str, Any], template: Callable[[Any], Any], settings: Mapping[str, Any], place: str
+) -> tuple[str, str]:
+    """Return the name and the key of a repository: the estate's store has it, whatever became of the host.
+
+    Raises:
+        PanshiError: PS-E7401 no such repository; PS-E7001 to PS-E7015 of the store.
+    """
+    name = str(place_of(settings, place)["name"])
+    entry = store_of(variables, template).read(SecretId(str(variables["inventory_hostname"]), TARGET, name))
+    if entry.current is None:
+        raise missing(str(entry.secret))
+    return name, entry.current.value
+
+
+def carried_out(ask: Ask, order: Mapping[str, Any], say: Callable[[str], object]) -> Mapping[str, Any]:
+    """Let a host carry an order out, and return the worker's result.
+
+    Args:
+        ask: calls the module ``panshi_restore`` on the host.
+        order: what the worker is told.
+        say: is given each step as it begins.
+
+    Raises:
+        PanshiError: PS-E7446 it was not started; PS-E7448 it was ended from outside.
+    """
+    name = f"{current_run() or 'run'}-{secrets.token_hex(2)}"
+    told = ask({"state": "started", "name": name, "order": json.dumps(order, ensure_ascii=False)})
+    if told["other"]:
+        raise PanshiError("PS-E7446", f"另一次恢复（{told['other']}）正在这台主机上进行", "等它做完后重做")
+    shown = 0
+    try:
+        while True:
+            for line in told["progress"][shown:]:
+                say(line)
+            shown = len(told["progress"])
+            if told["result"] is not None:
+                result: Mapping[str, Any] = told["result"]
+                return result
+            if not told["running"]:
+                raise PanshiError(
+                    "PS-E7448", "恢复中途被结束，没有结果", "查明原因（journalctl -u panshi-restore）后重做"
+                )
+            time.sleep(_ASK_SECONDS)
+            told = ask({"state": "asked", "name": name})
+    finally:
+        ask({"state": "stopped", "name": name})

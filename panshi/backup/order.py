@@ -1,0 +1,202 @@
+"""From the variables of a host to the order of a restore, and from what the worker has found to the record (pure)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from panshi.errors import PanshiError
+from panshi.record import RecoveryRow, RestoreRow
+
+LOCAL = "local"
+# What the scratch server may use where the estate says nothing else: it runs beside production.
+_BOUNDS = {"memory_mb": 1024, "buffer_mb": 256, "cpu_percent": 100, "seconds": 21600}
+
+
+def places(variables: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the repositories of a host: the one on it, and its copies.
+
+    Args:
+        variables: of the source, with ``backup_*`` resolved.
+    """
+    folder = str(variables["backup_folder"])
+    local = {"name": LOCAL, "url": str(variables["backup_repository"]), "password_file": f"{folder}/{LOCAL}.key"}
+    copies = [
+        {
+            "name": str(one["name"]),
+            "url": str(one["url"]),
+            "password_file": f"{folder}/{one['name']}.key",
+            "options": [str(word) for word in one.get("options", ())],
+        }
+        for one in variables.get("backup_copies") or ()
+    ]
+    return [{**local, "options": []}, *copies]
+
+
+def order_of(
+    variables: Mapping[str, Any], source: str, on: str, place: str, key: str, last: Sequence[str]
+) -> dict[str, Any]:
+    """Return what the worker is told.
+
+    Args:
+        variables: of the source.
+        source: its name.
+        on: host that restores.
+        place: name of the repository; empty: the last copy, which is the one that counts when the host is gone.
+        key: of that repository, from the store.
+        last: tables that the last proof found.
+
+    Raises:
+        PanshiError: PS-E7447, the repository is a folder on the source and another host is to read it.
+    """
+    database = variables.get("backup_database") or {}
+    return {
+        **_begun(variables, source, on, place, key),
+        "wanted": {
+            "database": variables.get("backup_database") is not None,
+            "files": sorted(variables.get("backup_files") or {}),
+            "set": "",
+            "expect": database.get("expect", {}),
+            "newest": database.get("newest", {}),
+            "smoke": database.get("smoke", {}),
+            "last": list(last),
+            "hours": int(variables.get("restore_max_age_hours", 26)),
+            "rpo": int(variables.get("restore_max_rpo_minutes", 60)),
+            "bounds": _bounds(variables),
+            "threads": int(variables.get("restore_threads", 2)),
+        },
+    }
+
+
+def recovery_of(
+    variables: Mapping[str, Any], source: str, on: str, place: str, key: str, lost: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the worker is told to bring back.
+
+    Args:
+        variables: of the source.
+        source: its name.
+        on: host that takes it.
+        place: name of the repository; empty: the one on the host, which is the nearest.
+        key: of that repository, from the store.
+        lost: database, table, files, at, into, replace.
+
+    Raises:
+        PanshiError: PS-E7447 as ``order_of``; PS-E7474 it is not said what is lost, or the time has no zone.
+    """
+    files = [str(path) for path in lost["files"]]
+    if bool(lost["database"]) == bool(files) or (lost["table"] and not lost["database"]):
+        raise PanshiError(
+            "PS-E7474",
+            "要恢复的须是一个数据库（可再指定一张表）或一些文件，二者之一",
+            "给 restore_database 或 restore_files",
+        )
+    if lost["at"]:
+        _zoned(str(lost["at"]))
+    if any(not path.startswith("/") for path in files):
+        raise PanshiError("PS-E7474", "restore_files 须是绝对路径", "改正后重做")
+    return {**_begun(variables, source, on, place or LOCAL, key), "lost": {**lost, "bounds": _bounds(variables)}}
+
+
+def _zoned(at: str) -> None:
+    try:
+        zone = dt.datetime.fromisoformat(at).tzinfo
+    except ValueError:
+        zone = None
+    if zone is None:
+        raise PanshiError("PS-E7474", f"时间 {at} 须有日期、秒与时区", "例如 2026-11-22T10:20:30+08:00")
+
+
+def _begun(variables: Mapping[str, Any], source: str, on: str, place: str, key: str) -> dict[str, Any]:
+    chosen = place_of(variables, place)
+    if source != on and chosen["url"].startswith("/"):
+        raise PanshiError(
+            "PS-E7447",
+            f"备份库 {chosen['name']} 是主机 {source} 上的目录，{on} 读不到",
+            "用 -e restore_place=<副本> 指定另一处的副本，或在来源主机上验证（restore_on）",
+        )
+    return {"place": chosen, "host": source, "key": key}
+
+
+def _bounds(variables: Mapping[str, Any]) -> dict[str, int]:
+    bounds = {**_BOUNDS, **(variables.get("restore_bounds") or {})}
+    return {
+        "memory": int(bounds["memory_mb"]) << 20,
+        "buffer": int(bounds["buffer_mb"]) << 20,
+        "cpu": int(bounds["cpu_percent"]),
+        "seconds": int(bounds["seconds"]),
+    }
+
+
+def place_of(variables: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a repository of a host by name, the last copy without one.
+
+    Raises:
+        PanshiError: PS-E7401, there is none of that name.
+    """
+    known = places(variables)
+    if not name:
+        return known[-1]
+    for one in known:
+        if one["name"] == name:
+            return one
+    names = "、".join(one["name"] for one in known)
+    raise PanshiError(
+        "PS-E7401", f"没有名为 {name} 的备份库（有：{names}）", "改正名称，或在清单的 backup_copies 中声明"
+    )
+
+
+def row_of(source: str, on: str, place: str, result: Mapping[str, Any]) -> RestoreRow:
+    """Return the record of what the worker has found.
+
+    Args:
+        source: host whose backups they are.
+        on: host that restored.
+        place: repository.
+        result: the worker's.
+    """
+    error = result.get("error")
+    findings = [dict(one) for one in result.get("findings", ())]
+    if error:
+        findings.append({"code": error["code"], "message": error["message"]})
+    steps = result.get("steps", ())
+    return RestoreRow(
+        host=source,
+        on=on,
+        place=place,
+        run=result["name"],
+        proven=not findings,
+        seconds=float(result["seconds"]),
+        rto=round(sum(float(one["seconds"]) for one in steps if one["restore"]), 2),
+        rpo=int(result.get("database", {}).get("rpo", -1)),
+        findings=findings,
+        steps=steps,
+        database=result.get("database", {}),
+        files=result.get("files", ()),
+    )
+
+
+def tables_of(row: RestoreRow) -> list[str]:
+    """Return the tables that a proof has found, for the next one to miss."""
+    return [str(one["table"]) for one in row.database.get("tables", ())]
+
+
+def recovery_row(source: str, on: str, place: str, lost: Mapping[str, Any], result: Mapping[str, Any]) -> RecoveryRow:
+    """Return the record of what the worker has brought back."""
+    error, done = result.get("error"), result.get("recovered", {})
+    return RecoveryRow(
+        host=source,
+        on=on,
+        place=place,
+        run=result["name"],
+        what=done.get("what", lost["database"] or "、".join(lost["files"])),
+        at=str(lost["at"]),
+        into=done.get("into", ""),
+        aside=done.get("aside", ""),
+        set=done.get("set", ""),
+        seconds=float(result["seconds"]),
+        rows=done.get("rows", ())[:1000],
+        code=error["code"] if error else "",
+        message=error["message"] if error else "",
+    )

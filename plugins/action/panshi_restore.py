@@ -1,0 +1,78 @@
+"""Brings back a table, a database or files from a host's backups, and records what has arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from panshi.backup.client import carried_out, key_of, settings_of
+from panshi.backup.order import LOCAL, recovery_of, recovery_row
+from panshi.errors import PanshiError
+from panshi.harden.run import record_payload
+from panshi.inventory import plain
+from panshi.record import RecoveryRow
+
+_MODULE = "panshi_restore"
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """On the source itself: what is brought back goes beside what is there, or in place once that was put aside."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Bring it back."""
+        self._variables = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, self._variables)
+        spec = {
+            "database": {"type": "str", "default": ""},
+            "table": {"type": "str", "default": ""},
+            "files": {"type": "list", "elements": "str", "default": []},
+            "at": {"type": "str", "default": ""},
+            "into": {"type": "str", "default": ""},
+            "replace": {"type": "bool", "default": False},
+            "place": {"type": "str", "default": ""},
+        }
+        _, arguments = self.validate_argument_spec(spec)
+        lost = {name: plain(value) for name, value in arguments.items()}
+        try:
+            row = self._recover(lost.pop("place") or LOCAL, lost)
+        except PanshiError as error:
+            result.update(failed=True, msg=str(error))
+            return result
+        except AnsibleConnectionFailure as error:
+            result.update(unreachable=True, msg=str(error).splitlines()[0])
+            return result
+        rows = [{"kind": row.kind, **asdict(row)}]
+        result["panshi_record"] = record_payload(self._variables, self._templar.template, rows)
+        if row.code:
+            result.update(failed=True, msg=f"[{row.code}] {row.message}")
+        else:
+            aside = f"，先前的内容在 {row.aside}" if row.aside else ""
+            result.update(
+                changed=True, msg=f"{row.what} 已恢复到 {row.into}（{len(row.rows)} 项，{row.seconds} 秒）{aside}"
+            )
+        return result
+
+    def _recover(self, place: str, lost: dict[str, Any]) -> RecoveryRow:
+        source = str(self._variables["inventory_hostname"])
+        settings = settings_of(self._variables, self._templar.template)
+        name, key = key_of(self._variables, self._templar.template, settings, place)
+        order = recovery_of(settings, source, source, name, key, lost)
+        result = carried_out(self._ask, order, lambda line: display.display(f"  {source}：{line}"))
+        return recovery_row(source, source, name, lost, result)
+
+    def _ask(self, arguments: dict[str, Any]) -> Mapping[str, Any]:
+        told: dict[str, Any] = self._execute_module(_MODULE, arguments, task_vars=self._variables)
+        if told.get("unreachable"):
+            raise AnsibleConnectionFailure(str(told.get("msg", "")))
+        if told.get("failed"):
+            said = (str(told.get("msg", "")) + str(told.get("module_stderr", ""))).strip().splitlines()
+            raise PanshiError("PS-E7446", f"恢复没有启动：{said[-1] if said else ''}", "按提示处理后重做")
+        return told

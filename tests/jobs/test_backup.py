@@ -1,0 +1,97 @@
+"""Backups that restore: deployed, made, proven, and found where they are damaged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from backups import Backups, backups
+
+pytestmark = [pytest.mark.lab]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backups]:
+    with backups(tmp_path_factory.mktemp("backup")) as made:
+        yield made
+
+
+def test_real_backups_are_deployed_made_and_proven(shop: Backups) -> None:
+    done = shop.play("backup.yml", backup_now=True)
+    assert done.status == 0, done.out[-3000:]
+    shop.buy()
+    shop.sh("systemctl start panshi-backup-binlog.service")
+    done, row = shop.verify()
+    assert done.status == 0 and row.proven, (row.findings, done.out[-3000:])
+    tables = {one["table"]: one for one in row.database["tables"]}
+    assert tables["shop.orders"]["same"] and tables["shop.orders"]["rows"] == [20000, 20000]
+    assert row.database["objects"]["views"] == [1, 1] and row.database["objects"]["routines"] == [1, 1]
+    assert row.database["newest"]["订单"]["restored"] == shop.sql("SELECT MAX(at) FROM shop.orders")
+    assert 0 <= row.rpo < 300 and 0 < row.rto < row.seconds
+    assert {one["name"]: one["differ"] + one["missing"] for one in row.files} == {"app": [], "etc": []}
+    assert shop.left() == ""
+    assert shop.key("second") not in done.out
+
+
+def test_real_second_deployment_changes_nothing(shop: Backups) -> None:
+    done = shop.play("backup.yml")
+    assert done.status == 0 and "changed=0" in done.out, done.out[-2000:]
+
+
+def test_real_table_dropped_at_a_known_second_comes_back_as_it_was_one_second_before(shop: Backups) -> None:
+    shop.buy(500)
+    time.sleep(1.1)
+    before = shop.sql("CHECKSUM TABLE orders").split()[-1]
+    at = shop.sh("date -u +%Y-%m-%dT%H:%M:%S+00:00").strip()
+    time.sleep(2.1)
+    shop.sql("INSERT INTO orders (customer, note) VALUES (1, 'too late'); DROP TABLE orders")
+    shop.sql("INSERT INTO customers (name) VALUES ('still in business')")
+    done = shop.play(
+        "restore.yml", restore_database="shop", restore_table="orders", restore_at=at, restore_into="found"
+    )
+    assert done.status == 0, done.out[-3000:]
+    assert shop.sql("CHECKSUM TABLE found.orders").split()[-1] == before
+    done = shop.play(
+        "restore.yml", restore_database="shop", restore_table="orders", restore_at=at, restore_replace=True
+    )
+    assert done.status == 0, done.out[-3000:]
+    assert shop.sql("CHECKSUM TABLE orders").split()[-1] == before
+    assert shop.sql("SELECT name FROM customers ORDER BY id DESC LIMIT 1") == "still in business"
+    assert shop.left() == ""
+
+
+def test_real_files_come_back_beside_or_in_place_of_what_is_there(shop: Backups) -> None:
+    was = shop.sh("cat /srv/app/conf/*.bin | sha256sum")
+    folders = shop.sh("stat -c '%n %a %U' / /srv /srv/app /srv/app/conf")
+    shop.sh("echo broken >/srv/app/conf/1.bin; rm /srv/app/conf/2.bin")
+    done = shop.play("restore.yml", restore_files=["/srv/app/conf"], restore_into="/srv/found")
+    assert done.status == 0, done.out[-3000:]
+    assert shop.sh("cat /srv/found/srv/app/conf/*.bin | sha256sum") == was
+    assert shop.sh("cat /srv/app/conf/1.bin") == "broken\n"
+    done = shop.play("restore.yml", restore_files=["/srv/app/conf"], restore_replace=True)
+    assert done.status == 0, done.out[-3000:]
+    assert shop.sh("cat /srv/app/conf/*.bin | sha256sum") == was
+    assert shop.sh("stat -c '%n %a %U' / /srv /srv/app /srv/app/conf") == folders
+    assert shop.sh("cat /var/lib/panshi/backup/aside/*/srv/app/conf/1.bin") == "broken\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ({}, "PS-E7474"),
+        ({"restore_database": "shop", "restore_at": "2026-11-22 10:20:30"}, "PS-E7474"),
+        ({"restore_database": "shop", "restore_at": "2020-01-01T00:00:00+08:00"}, "PS-E7430"),
+        ({"restore_database": "shop", "restore_at": "2036-01-01T00:00:00+08:00"}, "PS-E7471"),
+        ({"restore_database": "shop", "restore_table": "nothing"}, "PS-E7472"),
+        ({"restore_database": "shop", "restore_into": "shop"}, "PS-E7470"),
+        ({"restore_files": ["/nowhere/at/all"]}, "PS-E7430"),
+        ({"restore_database": "shop", "restore_place": "offsite"}, "PS-E7401"),
+    ],
+)
+def test_real_wrong_order_is_one_line_and_changes_nothing(shop: Backups, words: dict[str, Any], code: str) -> None:
+    tables = shop.sql("CHECKSUM TABLE customers, orders")
+    done = shop.play("restore.yml", **words)
+    assert done.status != 0 and f"[{code}]" in done.out, done.out[-2000:]
+    assert shop.sql("CHECKSUM TABLE customers, orders") == tables and shop.left() == ""
