@@ -20,6 +20,7 @@ from .order import place_of
 
 # The worker ends when nobody has asked for a minute and a half.
 _ASK_SECONDS = 2.0
+_TRY_SECONDS, _TRIES = 5.0, 8
 SETTINGS = (
     "backup_folder",
     "backup_repository",
@@ -68,7 +69,13 @@ def carried_out(ask: Ask, order: Mapping[str, Any], say: Callable[[str], object]
         PanshiError: PS-E7446 it was not started; PS-E7448 it was ended from outside.
     """
     name = f"{current_run() or 'run'}-{secrets.token_hex(2)}"
-    told = ask({"state": "started", "name": name, "order": json.dumps(order, ensure_ascii=False)})
+    begin = {"state": "started", "name": name, "order": json.dumps(order, ensure_ascii=False)}
+    told = ask(begin)
+    # One that nobody waits for any more gives way after half a minute: that of a controller which was killed.
+    for _ in range(_TRIES):
+        if told["other"]:
+            time.sleep(_TRY_SECONDS)
+            told = ask(begin)
     if told["other"]:
         raise PanshiError("PS-E7446", f"另一次恢复（{told['other']}）正在这台主机上进行", "等它做完后重做")
     shown = 0

@@ -93,9 +93,8 @@ class Backups(Rotation):
     def left(self) -> str:
         """Return what restores have left on the host."""
         units = "systemctl list-units --all --plain --no-legend 'panshi-scratch-*' panshi-restore.service"
-        return self.sh(
-            f"ls -A /var/lib/panshi-restore; {units}; pgrep -a mariadbd | grep skip-grant-tables", check=False
-        ).strip()
+        script = f"ls -A /var/lib/panshi-restore; {units}; pgrep -a mariadbd | grep skip-grant-tables"
+        return self.sh(script, check=False).strip()
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from backups import Backups, backups
 
+from panshi.record import list_runs, read_run
+
 pytestmark = [pytest.mark.lab]
 
 
@@ -48,14 +50,11 @@ def test_real_table_dropped_at_a_known_second_comes_back_as_it_was_one_second_be
     time.sleep(2.1)
     shop.sql("INSERT INTO orders (customer, note) VALUES (1, 'too late'); DROP TABLE orders")
     shop.sql("INSERT INTO customers (name) VALUES ('still in business')")
-    done = shop.play(
-        "restore.yml", restore_database="shop", restore_table="orders", restore_at=at, restore_into="found"
-    )
+    lost = {"restore_database": "shop", "restore_table": "orders", "restore_at": at}
+    done = shop.play("restore.yml", **lost, restore_into="found")
     assert done.status == 0, done.out[-3000:]
     assert shop.sql("CHECKSUM TABLE found.orders").split()[-1] == before
-    done = shop.play(
-        "restore.yml", restore_database="shop", restore_table="orders", restore_at=at, restore_replace=True
-    )
+    done = shop.play("restore.yml", **lost, restore_replace=True)
     assert done.status == 0, done.out[-3000:]
     assert shop.sql("CHECKSUM TABLE orders").split()[-1] == before
     assert shop.sql("SELECT name FROM customers ORDER BY id DESC LIMIT 1") == "still in business"
@@ -95,3 +94,19 @@ def test_real_wrong_order_is_one_line_and_changes_nothing(shop: Backups, words: 
     done = shop.play("restore.yml", **words)
     assert done.status != 0 and f"[{code}]" in done.out, done.out[-2000:]
     assert shop.sql("CHECKSUM TABLE customers, orders") == tables and shop.left() == ""
+
+
+def test_real_daily_check_passes_what_is_good_and_names_what_is_not(shop: Backups) -> None:
+    rules = {"second": ["second"], "offsite": ["second"]}
+    shop.sh("systemctl start panshi-backup-database.service panshi-backup-files.service")
+    assert shop.verify()[0].status == 0
+    done = shop.play("backup_check.yml", backup_rules=rules, backup_check_read="100%")
+    assert done.status == 0, done.out[-3000:]
+    shop.sh("systemctl stop panshi-backup-files.timer; rm -rf /srv/second/index /srv/second/data/0*")
+    done = shop.play("backup_check.yml", backup_rules={"second": ["second"]})
+    runs = list_runs(shop.operator.records, "estate", "backup_check")
+    found = {row.check: (row.status.value, row.reason) for row in read_run(runs[-1]).verdicts}
+    assert done.status != 0 and "文件的定时没有运行" in found["bak-policy"][1]
+    assert found["bak-checksum"][0] == "fail" and found["bak-checksum"][1].startswith("second：")
+    assert found["bak-offsite"] == ("fail", "没有声明异地的副本")
+    assert found["bak-encryption"][0] == found["bak-restore-test"][0] == "pass"

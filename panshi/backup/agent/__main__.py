@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .check import look
 from .errors import BackupError
 from .jobs import Host
 from .scratch import sweep
@@ -30,6 +31,8 @@ def main() -> int:
         ("keep", "删除过期的备份"),
     ):
         jobs.add_parser(name, help=about)
+    check = jobs.add_parser("check", help="每日检查的依据（JSON）")
+    check.add_argument("--read", default="", help="restic 读出并核对的数据的份额，例如 5%%")
     restore = jobs.add_parser("worker", help=argparse.SUPPRESS)
     restore.add_argument("name")
     restore.add_argument("order", type=Path)
@@ -43,6 +46,9 @@ def main() -> int:
         if words.job == "worker":
             with words.order.open(encoding="utf-8") as source:
                 return Worker(settings, words.name).run(source)
+        if words.job == "check":
+            print(json.dumps(look(settings, words.read), ensure_ascii=False))
+            return 0
         host = Host(settings)
         work: dict[str, Callable[[], dict[str, Any]]] = {
             "database": lambda: host.database(words.kind),

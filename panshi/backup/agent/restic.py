@@ -58,10 +58,11 @@ class Repository:
         place: where.
         host: restic's host name for what is saved.
         key: the password; without one the place's file is used.
+        cache: folder for what restic remembers of repositories; a proof has one of its own, which knows nothing yet.
     """
 
-    def __init__(self, place: Place, host: str, key: str = "") -> None:
-        self.place, self.host, self._key = place, host, key
+    def __init__(self, place: Place, host: str, key: str = "", cache: str = _CACHE) -> None:
+        self.place, self.host, self._key, self._cache = place, host, key, cache
 
     def exists(self) -> bool:
         """Return whether there is a repository that the key opens.
@@ -228,7 +229,7 @@ class Repository:
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
         options = [word for option in self.place.options for word in ("-o", option)]
-        return ["restic", "--repo", self.place.url, "--cache-dir", _CACHE, *options, *arguments]
+        return ["restic", "--repo", self.place.url, "--cache-dir", self._cache, *options, *arguments]
 
     @contextmanager
     def _environment(self) -> Iterator[tuple[dict[str, str], tuple[int, ...]]]:

@@ -58,7 +58,7 @@ class Worker:
 
     def _done(self, order: dict[str, Any], folder: Path) -> dict[str, Any]:
         place = Place(**{**order["place"], "options": tuple(order["place"].get("options", ()))})
-        repository = Repository(place, order["host"], order["key"])
+        repository = Repository(place, order["host"], order["key"], str(folder / "cache"))
         if "lost" in order:
             lost = order["lost"]
             gone = Lost(
