@@ -18,20 +18,22 @@ def places(variables: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the repositories of a host: the one on it, and its copies.
 
     Args:
-        variables: of the source, with ``backup_*`` resolved.
+        variables: of the source: ``backup_folder``, ``backup_repository``, ``backup_copies``.
     """
     folder = str(variables["backup_folder"])
-    local = {"name": LOCAL, "url": str(variables["backup_repository"]), "password_file": f"{folder}/{LOCAL}.key"}
-    copies = [
-        {
-            "name": str(one["name"]),
-            "url": str(one["url"]),
-            "password_file": f"{folder}/{one['name']}.key",
-            "options": [str(word) for word in one.get("options", ())],
-        }
-        for one in variables.get("backup_copies") or ()
-    ]
-    return [{**local, "options": []}, *copies]
+    local = {"name": LOCAL, "url": str(variables["backup_repository"]), "options": []}
+    copies = [_copy(one, folder) for one in variables.get("backup_copies") or ()]
+    return [{**one, "password_file": f"{folder}/{one['name']}.key"} for one in (local, *copies)]
+
+
+def _copy(one: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    """Return a copy's place. That in a vault is reached by SSH with a key that can do nothing else there but append."""
+    name, vault = str(one["name"]), one.get("vault")
+    if not vault:
+        return {"name": name, "url": str(one["url"]), "options": [str(word) for word in one.get("options", ())]}
+    reach = "ssh -F none -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=20"
+    reach += f" -o UserKnownHostsFile={folder}/{name}.hosts -i {folder}/{name}.ssh {vault['user']}@{vault['address']}"
+    return {"name": name, "url": "rclone:", "options": [f"rclone.program={reach}"]}
 
 
 def order_of(

@@ -160,7 +160,7 @@ def logs(
 
 
 def replay(
-    server: Server, files: Sequence[Path], after: str, *, to: str = "", until: dt.datetime | None = None
+    server: Server, files: Sequence[Path], after: str, end: str, *, to: str = "", until: dt.datetime | None = None
 ) -> None:
     """Let a scratch server carry out what binary logs hold.
 
@@ -168,13 +168,14 @@ def replay(
         server: the scratch server.
         files: binary logs in their order.
         after: position after which they are wanted.
+        end: position at which they end; the program takes it for an error to be asked for what is after it.
         to: position up to which, its transaction included; empty: to the end.
         until: time before which; the transactions of this second are left out.
 
     Raises:
         BackupError: PS-E7445, with what went wrong.
     """
-    if not files:
+    if not files or after == end:
         return
     command = ["mariadb-binlog", f"--start-position={after}"] if after else ["mariadb-binlog"]
     command += [f"--stop-position={to}"] if to else []

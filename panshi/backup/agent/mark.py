@@ -96,24 +96,16 @@ def take(server: Server, newest: Mapping[str, str]) -> Mark:
     inside = ["SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SET SESSION max_statement_time=0"]
     inside += ["START TRANSACTION WITH CONSISTENT SNAPSHOT", "SHOW STATUS LIKE 'binlog_snapshot%'"]
     inside += measure(tables)
-    rows = server.ask(*inside, *_asked(newest), "COMMIT")
+    rows = server.ask(*inside, "COMMIT")
     place = {row[0]: row[1] for row in rows[:2] if len(row) == 2}
     file, position = place.get("Binlog_snapshot_file", ""), place.get("Binlog_snapshot_position", "")
     if not file or not position.isdigit():
         raise BackupError(
             "PS-E7421", "数据库没有写二进制日志，备份不能恢复到时间点", "开启 log_bin（从库另需 log_slave_updates）"
         )
-    rows = rows[2:]
-    measured, asked = rows[: 2 * len(tables)], rows[2 * len(tables) :]
     gtid = server.one(f"SELECT BINLOG_GTID_POS('{file}', {position})")
-    time = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return Mark(
-        gtid,
-        time,
-        read_tables(tables, measured),
-        objects(server),
-        dict(zip(newest, (row[0] for row in asked))),
-    )
+    time = f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    return Mark(gtid, time, read_tables(tables, rows[2:]), objects(server), _asked(server, newest))
 
 
 def objects(server: Server) -> dict[str, int]:
@@ -140,6 +132,12 @@ def read_tables(tables: list[tuple[str, str, str]], rows: list[list[str]]) -> tu
     return tuple(Table(base, name, engine, int(count[0]), sums[1]) for (base, name, engine), sums, count in pairs)
 
 
-def _asked(newest: Mapping[str, str]) -> list[str]:
-    """A query that gives no row would shift the ones after it."""
-    return [f"SELECT COALESCE(({query.rstrip('; ')}), '')" for query in newest.values()]
+def _asked(server: Server, newest: Mapping[str, str]) -> dict[str, str]:
+    """Ask for the newest rows; a table that is not there any more costs no backup, and is found by the proof."""
+    found = {}
+    for name, query in newest.items():
+        try:
+            found[name] = server.one(query)
+        except BackupError:
+            found[name] = ""
+    return found

@@ -134,11 +134,11 @@ def _database(
         instance = running.__enter__()
     try:
         about["isolated"] = instance.isolated
-        _hold(instance.server, last, logs, wanted, evidence, say)
+        _hold(instance.server, last, logs, archive.gtid if archive else "", wanted, evidence, say)
         with evidence.step("重放到末尾", restore=True):
             reached = bring.position(instance.server, last.gtid)
             say("重放其余的二进制日志")
-            bring.replay(instance.server, logs, reached)
+            bring.replay(instance.server, logs, reached, archive.gtid if archive else "")
         about["end"] = {"gtid": bring.position(instance.server, last.gtid), "archive": archive.id if archive else ""}
         _newest(instance.server, wanted, evidence, now, last, archive.time if archive else moment(last.ended))
         with evidence.step("约束与冒烟", restore=False):
@@ -168,6 +168,7 @@ def _hold(
     server: Server,
     last: BackupSet,
     logs: Sequence[Path],
+    end: str,
     wanted: Wanted,
     evidence: Evidence,
     say: Callable[[str], object],
@@ -177,7 +178,7 @@ def _hold(
     with evidence.step("重放到对照位置", restore=True):
         if mark.gtid != last.gtid:
             say(f"重放到对照位置 {mark.gtid}")
-            bring.replay(server, logs, last.gtid, to=mark.gtid)
+            bring.replay(server, logs, last.gtid, end, to=mark.gtid)
     reached = bring.position(server, last.gtid)
     about["mark"] = {"gtid": mark.gtid, "time": mark.time, "reached": reached}
     if reached != mark.gtid:
@@ -244,10 +245,17 @@ def _newest(
         evidence.find("PS-E7457", f"只能恢复到 {seconds // 60} 分钟之前，多于允许的 {wanted.rpo} 分钟")
     rows = {}
     for name, query in wanted.newest.items():
-        rows[name] = {"mark": last.mark.newest.get(name, ""), "restored": server.one(query)}
+        rows[name] = {"mark": last.mark.newest.get(name, ""), "restored": _or_empty(server, query)}
         if not rows[name]["restored"]:
             evidence.find("PS-E7457", f"{name}：恢复出的库里没有业务数据")
     evidence.database["newest"] = rows
+
+
+def _or_empty(server: Server, query: str) -> str:
+    try:
+        return server.one(query)
+    except BackupError:
+        return ""
 
 
 def _constraints(server: Server, evidence: Evidence) -> None:

@@ -93,7 +93,7 @@ def _database(
     bring.data(repository, needed, folder, lost.bounds.buffer, say)
     with scratch.running(folder, lost.bounds) as instance:
         say("重放二进制日志")
-        bring.replay(instance.server, logs, last.gtid, until=lost.until)
+        bring.replay(instance.server, logs, last.gtid, archive.gtid if archive else "", until=lost.until)
         wanted = [one for one in tables_of(instance.server) if one[0] == lost.database and lost.table in ("", one[1])]
         if not wanted:
             name = f"{lost.database}.{lost.table}" if lost.table else lost.database
