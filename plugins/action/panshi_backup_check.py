@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Look and judge; a finding fails the task, and is in the record."""
+        """Look and judge; ``good`` says whether nothing was found, ``msg`` what."""
         self._variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, self._variables)
         spec = {"rules": {"type": "dict", "default": {}}, "read": {"type": "str", "default": ""}}
@@ -56,8 +56,10 @@ class ActionModule(ActionBase):
         result["panshi_record"] = record_payload(self._variables, self._templar.template, rows)
         result["verdicts"] = {one.check: one.status.value for one in judged}
         faults = [f"{one.check}：{one.reason}" for one in judged if one.status is not Status.PASS]
-        if faults:
-            result.update(failed=True, msg=f"{self._host} 的备份有 {len(faults)} 项不符合：{'；'.join(faults)}")
+        result["good"] = not faults
+        result["msg"] = (
+            f"{self._host} 的备份有 {len(faults)} 项不符合：{'；'.join(faults)}" if faults else "备份都符合要求"
+        )
         return result
 
     @property

@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Restore and compare; a finding fails the task, and is in the record."""
+        """Restore and compare; ``proven`` says whether nothing was found, ``msg`` what."""
         self._variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, self._variables)
         _, arguments = self.validate_argument_spec({"place": {"type": "str", "default": ""}})
@@ -43,11 +43,13 @@ class ActionModule(ActionBase):
             return result
         rows = [{"kind": row.kind, **asdict(row)}]
         result["panshi_record"] = record_payload(self._variables, self._templar.template, rows)
-        if not row.proven:
-            said = "；".join(f"[{one['code']}] {one['message']}" for one in row.findings[:5])
-            result.update(failed=True, msg=f"{row.host} 的备份没有得到证明（{len(row.findings)} 项）：{said}")
-        else:
+        # What was found is the playbook's to fail on: a failed task would print the whole record.
+        result["proven"] = row.proven
+        if row.proven:
             result["msg"] = f"{row.host} 的备份（{row.place}）能恢复：RTO {row.rto} 秒，RPO {row.rpo} 秒"
+        else:
+            said = "；".join(f"[{one['code']}] {one['message']}" for one in row.findings[:5])
+            result["msg"] = f"{row.host} 的备份没有得到证明（{len(row.findings)} 项）：{said}"
         return result
 
     def _prove(self, place: str) -> RestoreRow:

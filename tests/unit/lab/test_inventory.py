@@ -22,9 +22,9 @@ def test_the_committed_inventory_is_what_the_description_gives() -> None:
     assert (INVENTORY / "hosts.yml").read_text(encoding="utf-8") == rendered
 
 
-def test_the_hub_is_no_target_of_the_jobs() -> None:
+def test_hub_and_database_are_no_targets_of_the_audit() -> None:
     names = {host.name for host in load(INVENTORY / "lab.yml").hosts}
-    assert names - {host.name for host in load_estate(INVENTORY).hosts} == {"hub12"}
+    assert names - {host.name for host in load_estate(INVENTORY).hosts} == {"db1", "hub12"}
 
 
 def test_groups_follow_from_kind_and_emulation(lab: Lab) -> None:
