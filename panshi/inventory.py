@@ -45,6 +45,7 @@ class Host:
         targets: technologies to audit; none for a host that only serves the others.
         groups: of the inventory, without ``all`` and ``ungrouped``.
         emulated: whether the host only imitates the distribution it claims to be.
+        mysql_defaults_file: option file on the host by which its database servers are read; empty for the usual ways.
         variables: the ``mlps_*`` overrides in force for this host (group and host precedence is Ansible's).
     """
 
@@ -62,6 +63,7 @@ class Host:
     targets: tuple[str, ...] = ("linux",)
     groups: tuple[str, ...] = ()
     emulated: bool = False
+    mysql_defaults_file: str = ""
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -331,6 +333,7 @@ def _host(name: str, groups: tuple[str, ...], variables: Mapping[str, Any]) -> H
         targets=("linux",) if (targets := variables.get("panshi_targets")) is None else tuple(targets),
         groups=groups,
         emulated=_boolean(variables.get("lab_emulated", False), name),
+        mysql_defaults_file=str(variables.get("panshi_mysql_defaults_file") or ""),
         variables={key: value for key, value in variables.items() if key.startswith(PREFIX)},
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -176,6 +177,14 @@ def _unfit(host: Host) -> PanshiError | None:
     return None
 
 
+def probe(host: Host, collectors: Path = COLLECTORS) -> str:
+    """Return the sh text that reads a host's technologies besides Linux, "" when it has none."""
+    if "mysql" not in host.targets:
+        return ""
+    asks = (collectors / "mysql.sh").read_text(encoding="utf-8")
+    return f"defaults_file={shlex.quote(host.mysql_defaults_file)}\n{asks}"
+
+
 def _plan(hosts: Sequence[Host], limits: Limits, collectors: Path, spool: str) -> dict[str, Any]:
     wanted = [
         "name",
@@ -189,7 +198,10 @@ def _plan(hosts: Sequence[Host], limits: Limits, collectors: Path, spool: str) -
         "become_password",
         "connection",
     ]
-    targets = [{key: value for key, value in asdict(host).items() if key in wanted} for host in hosts]
+    targets = [
+        {**{key: value for key, value in asdict(host).items() if key in wanted}, "probe": probe(host, collectors)}
+        for host in hosts
+    ]
     return {
         "hosts": [{**target, "number": number} for number, target in enumerate(targets)],
         "python": (collectors / "linux.py").read_text(encoding="utf-8"),

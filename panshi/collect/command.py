@@ -1,6 +1,7 @@
 """How a collector travels: one command line, one stream of input, one stream of output (pure).
 
-The stream carries the Python collector and behind it the sh one. A few lines of sh on the target hand the first part
+The stream carries the Python collector and behind it the sh one; in front of them, for hosts that have more than Linux
+to be read, a probe of sh text that both collectors run and whose items they take over. A few lines of sh on the target hand the first part
 to the first Python that is new enough and drop the rest, or drop the first part and run the rest. That costs some
 tens of kilobytes of transfer and saves a second round trip on hosts without Python, and asking first on all others.
 
@@ -40,7 +41,12 @@ class Invocation:
 
 
 def invocation(
-    python: bytes, shell: bytes, budget: int = 25, become: bool = False, with_password: bool = False
+    python: bytes,
+    shell: bytes,
+    budget: int = 25,
+    become: bool = False,
+    with_password: bool = False,
+    probe: bytes = b"",
 ) -> Invocation:
     """Return how to run the collectors on a target.
 
@@ -50,12 +56,14 @@ def invocation(
         budget: seconds after which the collector ends by itself with what it has.
         become: raise privileges by sudo.
         with_password: let sudo ask (by ``PROMPT`` on standard error) instead of refusing when it wants a password.
+        probe: sh text for further technologies, empty for none.
     """
     load = f'exec(compile(sys.stdin.buffer.read({len(python)}), "linux.py", "exec"), {{"__name__": "__main__"}})'
     # -I -S: nothing of the target's site or user packages; -B: no byte code is written, the target stays unchanged.
     program = f"import sys; sys.version_info < (3, 6) and sys.exit({_TOO_OLD}); {load}"
+    take = f"PANSHI_PROBE=$(head -c {len(probe)}); export PANSHI_PROBE; " if probe else ""
     script = (
-        f"echo {shlex.quote(READY)} >&2; "
+        f"echo {shlex.quote(READY)} >&2; {take}"
         f'for python in {_PYTHONS}; do "$python" -I -S -B -c {shlex.quote(program)} --budget={budget}; rc=$?; '
         f"case $rc in 126|127|{_TOO_OLD}) ;; *) exit $rc;; esac; done; "
         # The whole text is read before it runs: none of its commands can swallow the rest of it.
@@ -64,7 +72,7 @@ def invocation(
     )
     ask = f"-S -p {shlex.quote(PROMPT)}" if with_password else "-n"
     sudo = f"sudo {ask} -H " if become else ""
-    return Invocation(f"{sudo}sh -c {shlex.quote(script)}", python + shell)
+    return Invocation(f"{sudo}sh -c {shlex.quote(script)}", probe + python + shell)
 
 
 def read_document(host: str, become: bool, rc: int, out: bytes, err: str) -> dict[str, Any]:

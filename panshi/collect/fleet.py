@@ -363,7 +363,14 @@ class Fleet:
 
     def _collect(self, host: FleetHost, target: dict[str, Any], spool: Path) -> dict[str, Any]:
         password = target["become_password"] if target["become"] else ""
-        call = invocation(self._python, self._shell, self._plan["budget"], target["become"], bool(password))
+        call = invocation(
+            self._python,
+            self._shell,
+            self._plan["budget"],
+            target["become"],
+            bool(password),
+            target["probe"].encode(),
+        )
         connector = cast("SSHCollector | LocalCollector", host.connector)
         session = connector.session(call.command)
         try:
