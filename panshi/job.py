@@ -9,13 +9,14 @@ import platform
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import panshi
 import panshi.checks.linux
+import panshi.checks.mysql
 from panshi.audit import Plan, audit_host, describe_waiver, unread_host
 from panshi.checks import CHECKS
 from panshi.collect.client import Collected, Failed, Limits, Started, collect
@@ -116,8 +117,12 @@ def prepare(request: Request) -> Prepared:
     """
     catalogue = load_catalogue()
     profile = load_profile(request.profile)
-    selected = select(catalogue, profile, request.controls)
+    select(catalogue, profile, request.controls)
     estate = load_estate(request.inventory, request.limit, request.vault_password_files)
+    # What no host of the run has is no part of it.
+    present = {target for host in estate.hosts for target in host.targets}
+    profile = replace(profile, targets=tuple(target for target in profile.targets if target in present))
+    selected = select(catalogue, profile, request.controls)
     params = {host.name: resolve_params(catalogue, profile.level, host.variables, host.name) for host in estate.hosts}
     loaded = load_waivers(estate.folder / "waivers.yml", catalogue)
     waivers = {f"W{number}": waiver for number, waiver in enumerate(loaded, start=1)}

@@ -1,9 +1,10 @@
 """How a collector travels: one command line, one stream of input, one stream of output (pure).
 
-The stream carries the Python collector and behind it the sh one; in front of them, for hosts that have more than Linux
-to be read, a probe of sh text that both collectors run and whose items they take over. A few lines of sh on the target hand the first part
+The stream carries the Python collector and behind it the sh one. A few lines of sh on the target hand the first part
 to the first Python that is new enough and drop the rest, or drop the first part and run the rest. That costs some
 tens of kilobytes of transfer and saves a second round trip on hosts without Python, and asking first on all others.
+In front of both goes, for hosts with more than Linux to be read, a probe: sh text that either collector runs and whose
+items it takes over.
 
 Privileges: ``sudo`` asks for its password by a prompt that only we use, and the password is sent only then. So a
 password that sudo does not want (a cached ticket, NOPASSWD) never becomes input of the collector, and as the collector

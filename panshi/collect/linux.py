@@ -1729,7 +1729,9 @@ class Collector:
                 rc, _, err = text[len(MARK + " rc ") :].partition("\n")
                 self.keep(name, cmd, int(rc), mask(out), mask(err.strip()), child.started, PROBED.size)
         if PROBED.name not in self.items:
-            self.skip(PROBED.name, "超时（%.0f 秒）" % (time.monotonic() - child.started) if child.rc == 124 else "没有读完")
+            self.skip(
+                PROBED.name, "超时（%.0f 秒）" % (time.monotonic() - child.started) if child.rc == 124 else "没有读完"
+            )
 
     def lane_free(self) -> bool:
         """Return whether to start the next command. One that takes long keeps no lane: a hang costs only its answer."""

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 import panshi.checks.linux  # noqa: F401 - fills the register
+import panshi.checks.mysql  # noqa: F401 - fills the register
 from panshi.checks import CHECKS
 from panshi.controls.catalogue import Catalogue, Check, Control, load_catalogue
 from panshi.controls.coverage import STATES, coverage, state

@@ -69,6 +69,7 @@ def selection_of(variables: Mapping[str, Any], template: Template) -> Selection:
         opt_in=_names(variables, "harden_opt_in", template),
         only=_names(variables, "harden_checks", template),
         waivers=_waivers(folder),
+        targets=_names(variables, "panshi_targets", template) or ("linux",),
     )
 
 

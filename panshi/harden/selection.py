@@ -50,8 +50,9 @@ def select_checks(
     only: Sequence[str] = (),
     waivers: Sequence[Waiver] = (),
     today: dt.date | None = None,
+    targets: Sequence[str] = ("linux",),
 ) -> Selection:
-    """Sort the automatic Linux checks of a level for one host.
+    """Sort the automatic checks of a level for one host.
 
     Args:
         catalogue: the loaded catalogue.
@@ -61,6 +62,7 @@ def select_checks(
         only: narrows the run in the same way; empty for all.
         waivers: of the estate.
         today: day on which waivers hold.
+        targets: the host's technologies; patterns may name checks of others, which other hosts have.
 
     Raises:
         PanshiError: PS-E1107 the level is not 2 or 3; PS-E1108 a pattern of ``opt_in`` or ``only`` matches nothing.
@@ -72,7 +74,7 @@ def select_checks(
     chosen = _matching(names, opt_in)
     wanted = _matching(names, only) if only else set(names)
     apply, left, waived, narrowed = [], [], {}, []
-    for check in checks:
+    for check in (one for one in checks if one.target in targets):
         waiver = _in_force(waivers, host, check, today)
         if waiver:
             waived[check.id] = waiver

@@ -3,3 +3,4 @@
 from __future__ import annotations
 
 import panshi.checks.linux  # noqa: F401
+import panshi.checks.mysql  # noqa: F401

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import panshi.checks.linux  # noqa: F401 - fills the register
+import panshi.checks.mysql  # noqa: F401 - fills the register
 from panshi.checks import CHECKS
 from panshi.controls import load_catalogue, load_profile, select
 from panshi.controls.catalogue import clause_key
