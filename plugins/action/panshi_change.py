@@ -19,7 +19,7 @@ from panshi.harden.run import current_run, record_payload
 _STEP_COMMON = {"title", "checks", "when", "seconds"}
 _STEP_KINDS = {
     *("packages", "packages_absent", "versions", "fetch", "file", "attributes", "command"),
-    *("unit", "sysctl", "account", "group", "settings", "left"),
+    *("unit", "sysctl", "account", "group", "settings", "sql", "left"),
 }
 _GUARD_SECONDS = 300
 # A whole run is taken back in one call.
@@ -159,7 +159,7 @@ class ActionModule(ActionBase):
 
     def _module(self, arguments: dict[str, Any]) -> dict[str, Any]:
         outcome: dict[str, Any] = self._execute_module(
-            module_name="panshi_change", module_args=arguments, task_vars=self._variables
+            module_name="panshi_change", module_args=_sealed(arguments), task_vars=self._variables
         )
         outcome.pop("invocation", None)
         if outcome.get("failed") and not str(outcome.get("msg", "")).startswith("[PS-E"):
@@ -247,6 +247,18 @@ class ActionModule(ActionBase):
 
     def _payload(self) -> dict[str, Any]:
         return record_payload(self._variables, self._templar.template, self._rows)
+
+
+def _sealed(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments with what is secret apart from them: a module writes its arguments into the host's syslog."""
+    steps, secret = [], []
+    for step in arguments.get("steps") or ():
+        kind, key = ("sql", "statement") if "sql" in step else ("file", "content")
+        if kind == "sql" or step.get("file", {}).get("secret") and key in step["file"]:
+            secret.append(str(step[kind][key]))
+            step = {**step, kind: {**step[kind], key: len(secret) - 1}}
+        steps.append(step)
+    return {**arguments, "steps": steps, "secret": secret} if secret else arguments
 
 
 def _flatten(steps: Any) -> Iterator[Any]:

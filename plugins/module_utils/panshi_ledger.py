@@ -65,20 +65,26 @@ class Kept(Exception):
     """Something is left as it is on purpose, and is reported."""
 
 
-def tool(argv: List[str], timeout: float = 120, env: Optional[Dict[str, str]] = None) -> Tuple[int, str, str]:
+def tool(
+    argv: List[str], timeout: float = 120, env: Optional[Dict[str, str]] = None, given: bytes = b""
+) -> Tuple[int, str, str]:
     """Run a program with a safe environment; return (exit status, output, errors). 127: not there, 124: out of time.
 
-    The output goes to files, so that a daemon that a program leaves behind cannot hold a pipe open.
+    ``given`` is its standard input. The output goes to files, so that a daemon that a program leaves behind cannot hold a pipe open.
     """
     environment = dict(os.environ, PATH=PATH, LC_ALL="C", LANGUAGE="C", DEBIAN_FRONTEND="noninteractive")
     environment.update(env or {})
     environment.setdefault("HOME", "/root")
-    with tempfile.TemporaryFile(dir=_scratch()) as out, tempfile.TemporaryFile(dir=_scratch()) as err:
+    with tempfile.TemporaryFile(dir=_scratch()) as out, tempfile.TemporaryFile(dir=_scratch()) as err, (
+        tempfile.TemporaryFile(dir=_scratch())
+    ) as sent:
+        sent.write(given)
+        sent.seek(0)
         try:
             program = shutil.which(argv[0], path=PATH) or argv[0]
             child = subprocess.Popen(
                 [program] + argv[1:],
-                stdin=subprocess.DEVNULL,
+                stdin=sent,
                 stdout=out,
                 stderr=err,
                 env=environment,
@@ -139,6 +145,8 @@ def read_state(resource: str, keep: Optional[Keep] = None) -> State:
         return read_unit(name)
     if kind == "sysctl":
         return read_sysctl(name)
+    if kind == "sql":
+        return read_sql(name)
     if kind == "line":
         return read_line(*name.split(":", 1))
     if kind == "package":
@@ -163,6 +171,8 @@ def set_state(resource: str, state: State, fetch: Fetch) -> None:
         write_unit(name, state)
     elif kind == "sysctl":
         write_sysctl(name, state["value"])
+    elif kind == "sql":
+        write_sql(name, state, fetch)
     elif kind == "line":
         database, entry = name.split(":", 1)
         write_line(database, entry, state)
@@ -171,6 +181,8 @@ def set_state(resource: str, state: State, fetch: Fetch) -> None:
 
 
 _CLOCK = ("mtime_ns", "size", "offset", "pack", "previous", "load", "static")
+# The statement that leads to a state of a database is no part of the state.
+_WAY = ("how",)
 
 
 def same(one: State, other: State) -> bool:
@@ -179,7 +191,7 @@ def same(one: State, other: State) -> bool:
 
 
 def _essence(state: State) -> State:
-    return {key: value for key, value in state.items() if key not in _CLOCK}
+    return {key: value for key, value in state.items() if key not in _CLOCK + _WAY}
 
 
 # --- files
@@ -474,6 +486,35 @@ def write_sysctl(key: str, value: Optional[str]) -> None:
     if value is not None:
         with open(_sysctl_path(key), "w") as file:
             file.write(value + "\n")
+
+
+# --- the database server of this host
+
+
+def ask_database(sql: str, timeout: float = 60) -> Tuple[int, str, str]:
+    """Send SQL to the local MariaDB or MySQL as this host's root, over standard input: it may hold a secret."""
+    client = "mariadb" if shutil.which("mariadb", path=PATH) else "mysql"
+    return tool([client, "--batch", "--skip-column-names"], timeout, given=sql.encode("utf-8") + b"\n")
+
+
+def read_sql(question: str) -> State:
+    """Return ``{"value": the answer or None}``, None when the server does not answer."""
+    status, out, _ = ask_database(question)
+    return {"value": None if status else out.rstrip("\n")}
+
+
+def write_sql(question: str, state: State, fetch: Fetch) -> None:
+    """Carry out the statement that is kept with a state.
+
+    Raises:
+        Kept: none is kept, as for what an undo has taken back.
+        LedgerError: the server refused; its words are shown without what stands between quotes.
+    """
+    if not state.get("how"):
+        raise Kept("账本里没有回到 %s 的语句，须由原作业重新执行" % state["value"])
+    status, _, err = ask_database(fetch({"sha256": state["how"]}).decode("utf-8"), 600)
+    if status:
+        raise LedgerError("PS-E7302", re.sub(r"'[^']*'", "'***'", last_line(err)) or "数据库没有回答")
 
 
 # --- lines of /etc/passwd and its family
@@ -1219,6 +1260,8 @@ def _carry_out(steps: List[Step], source: Journal, target: Journal, reason: str,
                 continue
             if step.target.get("type") == "file" and step.target.get("sha256"):
                 target.keep(source.fetch(step.target))
+            if step.target.get("how"):
+                target.keep(source.fetch({"sha256": step.target["how"]}))
             target.change(step.resource, before, step.target, source.fetch)
             if not same(before, step.target):
                 report["changes"].append(change_row(step.resource, before, step.target, step.about))
@@ -1366,7 +1409,7 @@ def describe(resource: str, state: Optional[State]) -> str:
         if state["load"] == "not-found":
             return "没有该单元"
         return "%s，%s" % (state["enabled"] or "无启用状态", "运行" if state["active"] else "未运行")
-    if kind == "sysctl":
+    if kind in ("sysctl", "sql"):
         return "无" if state["value"] is None else state["value"]
     if kind == "package":
         return {None: "未安装", CONFIG: "已卸载，留有配置"}.get(state["version"], state["version"])
