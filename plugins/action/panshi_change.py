@@ -250,7 +250,7 @@ class ActionModule(ActionBase):
 
 
 def _sealed(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments with what is secret apart from them: a module writes its arguments into the host's syslog."""
+    """Return the arguments with what is secret apart: a module writes its arguments into the host's syslog."""
     steps, secret = [], []
     for step in arguments.get("steps") or ():
         kind, key = ("sql", "statement") if "sql" in step else ("file", "content")

@@ -70,14 +70,15 @@ def tool(
 ) -> Tuple[int, str, str]:
     """Run a program with a safe environment; return (exit status, output, errors). 127: not there, 124: out of time.
 
-    ``given`` is its standard input. The output goes to files, so that a daemon that a program leaves behind cannot hold a pipe open.
+    ``given`` is its standard input. The output goes to files, so that a daemon that a program leaves behind cannot
+    hold a pipe open.
     """
     environment = dict(os.environ, PATH=PATH, LC_ALL="C", LANGUAGE="C", DEBIAN_FRONTEND="noninteractive")
     environment.update(env or {})
     environment.setdefault("HOME", "/root")
-    with tempfile.TemporaryFile(dir=_scratch()) as out, tempfile.TemporaryFile(dir=_scratch()) as err, (
-        tempfile.TemporaryFile(dir=_scratch())
-    ) as sent:
+    with tempfile.TemporaryFile(dir=_scratch()) as out, tempfile.TemporaryFile(
+        dir=_scratch()
+    ) as err, tempfile.TemporaryFile(dir=_scratch()) as sent:
         sent.write(given)
         sent.seek(0)
         try:

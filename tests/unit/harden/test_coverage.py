@@ -1,4 +1,4 @@
-"""Every automatic Linux check belongs to exactly one role, or is said to be done elsewhere with the reason."""
+"""Every automatic check of a written technology belongs to one role, or is said to be done elsewhere, and why."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from panshi.controls import load_catalogue
 from panshi.harden import load_coverage
 from panshi.harden.coverage import ROOT
 
-AUTO = {check.id for check in load_catalogue().checks.values() if check.mode == "auto" and check.target == "linux"}
+WRITTEN = ("linux", "mysql")
+AUTO = {check.id for check in load_catalogue().checks.values() if check.mode == "auto" and check.target in WRITTEN}
 
 
 def mentioned(role: Path) -> set[str]:
@@ -20,7 +21,7 @@ def mentioned(role: Path) -> set[str]:
         *role.glob("vars/*.yml"),
         *role.glob("defaults/*.yml"),
     ]
-    found = re.findall(r"\blinux-[a-z0-9-]+", "\n".join(file.read_text(encoding="utf-8") for file in files))
+    found = re.findall(r"\b(?:linux|mysql)-[a-z0-9-]+", "\n".join(file.read_text(encoding="utf-8") for file in files))
     return set(found) & AUTO
 
 
