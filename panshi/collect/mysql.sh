@@ -41,14 +41,14 @@ login() { # SOCKET: sets $version and $as (options of the login that worked), el
   socket=$1
   shift
   for as; do
-    said=$(printf 'SELECT @@version' | client) && { version=$said; return; }
+    said=$(printf 'SELECT @@version' | client) && { version=$(printf '%s' "$said" | tail -n 1); return; }
     why="${why:+$why; }$(printf '%s' "$said" | tail -n 1)"
   done
 }
 client() {
   # shellcheck disable=SC2086 # options in one word, no path in them has a blank
   MYSQL_HISTFILE=/dev/null timeout $((seconds * 3)) "$program" $as --protocol=socket --socket="$socket" \
-    --connect-timeout=$seconds --batch --skip-column-names --unbuffered --force --default-character-set=utf8mb4 2>&1
+    --connect-timeout=$seconds --batch --unbuffered --force --default-character-set=utf8mb4 2>&1
 }
 
 ask() { # ITEM CMD SQL: one question in the stream of SQL; CMD is what the evidence shows
@@ -140,17 +140,20 @@ questions() { # what is asked of a server of dialect $flavor and version $number
  FROM information_schema.INNODB_TABLESPACES_ENCRYPTION WHERE ENCRYPTION_SCHEME <> 0 LIMIT 200'
   fi
 }
-# One answer per mark; an error of the server is the answer's return code and reason.
+# One answer per mark; an error of the server is the answer's return code and reason. A mark comes twice, as a column's
+# name and as its value; behind it an answer begins with its columns' names, which only those by \G need.
 answers() {
   awk -v T="$T" -v UP="$up" '
   function done() { if (open) printf "\n%s X %s rc %d\n%s\n%s . %s\n", T, T, (why != "" ? 1 : 0), why, T, UP; open = 0 }
   index($0, T " Q ") == 1 {
-    done(); id = $3; cmd = substr($0, length(T) + length(id) + 5); open = 1; why = ""; first = 1
+    if ($3 == id) { head = 1; next }
+    done(); id = $3; head = 0; cmd = substr($0, length(T) + length(id) + 5); open = 1; why = ""; first = 1
     printf "%s I %s\n%s M P16\t%s\t%s\n%s B ", T, id, T, UP, cmd, T
     next
   }
   /^ERROR [0-9]+ \([0-9A-Z]+\)/ { why = why (why == "" ? "" : " ") $0; next }
-  open { printf "%s%s", (first ? "" : "\n"), $0; first = 0 }
+  head && !/^\*\*\*/ { head = 0; next }
+  open { head = 0; printf "%s%s", (first ? "" : "\n"), $0; first = 0 }
   END { done() }'
 }
 value() { printf '%s\n' "$told" | sed -n "s/^$1$tab//p" | head -n 1; }

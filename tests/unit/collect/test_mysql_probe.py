@@ -26,12 +26,13 @@ for one; do echo "$one"; done >>{folder}/options
 grep -qF -- "$(cat {folder}/allowed)" {folder}/options || { echo "ERROR 1045 (28000): Access denied"; exit 1; }
 while read -r line || [ -n "$line" ]; do
   case $line in
-    "SELECT @@version") echo '{version}' ;;
-    "SELECT '"*" Q "*) line=${line#*\\'}; echo "${line%\\';}"; id=${line#* Q mysql.}
+    "SELECT @@version") printf '@@version\\n%s\\n' '{version}' ;;
+    "SELECT '"*" Q "*) line=${line#*\\'}; printf '%s\\n%s\\n' "${line%\\';}" "${line%\\';}"; id=${line#* Q mysql.}
       case $id in
         plugins:*) echo "ERROR 1146 (42S02) at line 3: Table doesn't exist" ;;
-        variables:*) printf 'version\\t10.11.6-MariaDB\\ndatadir\\t{folder}/data/\\n' ;;
-        *) echo answer ;;
+        variables:*) printf 'Variable_name\\tValue\\nversion\\t10.11.6-MariaDB\\ndatadir\\t{folder}/data/\\n' ;;
+        replication:*) printf '*** 1. row ***\\n Slave_IO_Running: Yes\\n' ;;
+        *) printf 'Name\\nanswer\\n' ;;
       esac ;;
   esac
 done
@@ -109,6 +110,8 @@ def test_emulated_server_is_asked_and_an_error_is_that_of_its_question(tmp_path:
     row = items["mysql.servers"]["out"].rstrip("\n").split("\t")
     assert (row[0], *row[2:5]) == ("77", "mariadbd", str(machine.socket), "10.11.6-MariaDB")
     assert items[f"mysql.databases:{machine.socket}"]["out"] == "answer\n"
+    assert "Slave_IO_Running: Yes" in items[f"mysql.replication:{machine.socket}"]["out"]
+    assert "Variable_name" not in items[f"mysql.variables:{machine.socket}"]["out"]
     plugins = items[f"mysql.plugins:{machine.socket}"]
     assert (plugins["rc"], plugins["out"]) == (1, "")
     assert "1146" in plugins["err"]
