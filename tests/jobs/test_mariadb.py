@@ -165,9 +165,10 @@ def declare(copies: Copies, folder: Path) -> None:
 def keep_passwords(pair: Pair) -> Pair:
     """Put the accounts' first passwords into the store, as ``panshi secret import`` does."""
     now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    for account in ACCOUNTS:
-        version = Version(f"v-{account['name']}", f"First-pass-{account['name']}-9'x", now, "import", "test")
-        pair.store.write(Entry(SecretId(PRIMARY, "mysql", account["name"]), version))
+    with pair.store.hold(PRIMARY):
+        for account in ACCOUNTS:
+            version = Version(f"v-{account['name']}", f"First-pass-{account['name']}-9'x", now, "import", "test")
+            pair.store.write(Entry(SecretId(PRIMARY, "mysql", account["name"]), version))
     return pair
 
 
@@ -199,7 +200,8 @@ def test_real_pair_is_built_with_tls_and_gtid_and_a_second_run_changes_nothing(p
 
 
 def test_real_hardening_under_a_client_that_writes(pair: Pair) -> None:
-    login = f'[client]\nuser=app\npassword="First-pass-app-9\'x"\nhost={pair.copies.addresses[PRIMARY]}\nconnect-timeout=3\n'
+    login = '[client]\nuser=app\npassword="First-pass-app-9\'x"\nconnect-timeout=3\n'
+    login += f"host={pair.copies.addresses[PRIMARY]}\n"
     put(pair.copies, REPLICA, "/etc/shop.cnf", login + "ssl-ca=/etc/mysql/tls/ca.crt\nssl-verify-server-cert\n")
     put(pair.copies, REPLICA, "/usr/local/bin/shop", WRITER)
     pair.copies.sh(REPLICA, "mkdir -p /var/lib/shop; chmod 755 /usr/local/bin/shop; systemd-run -q --unit=shop shop")
