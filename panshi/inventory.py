@@ -330,12 +330,19 @@ def _host(name: str, groups: tuple[str, ...], variables: Mapping[str, Any]) -> H
         become_method=str(variables.get("ansible_become_method") or "sudo").removeprefix("ansible.builtin."),
         become_password=str(_first(variables, "ansible_become_password", "ansible_become_pass") or ""),
         connection=_connection(str(variables.get("ansible_connection") or "ssh")),
-        targets=("linux",) if (targets := variables.get("panshi_targets")) is None else tuple(targets),
+        targets=_targets(variables.get("panshi_targets")),
         groups=groups,
         emulated=_boolean(variables.get("lab_emulated", False), name),
         mysql_defaults_file=str(variables.get("panshi_mysql_defaults_file") or ""),
         variables={key: value for key, value in variables.items() if key.startswith(PREFIX)},
     )
+
+
+def _targets(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ("linux",)
+    # A single name is taken as it is meant, not letter by letter.
+    return (value,) if isinstance(value, str) else tuple(str(target) for target in value)
 
 
 def _first(variables: Mapping[str, Any], *names: str) -> Any:

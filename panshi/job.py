@@ -21,6 +21,7 @@ from panshi.audit import Plan, audit_host, describe_waiver, unread_host
 from panshi.checks import CHECKS
 from panshi.collect.client import Collected, Failed, Limits, Started, collect
 from panshi.controls import (
+    Catalogue,
     Check,
     Control,
     Params,
@@ -120,7 +121,7 @@ def prepare(request: Request) -> Prepared:
     select(catalogue, profile, request.controls)
     estate = load_estate(request.inventory, request.limit, request.vault_password_files)
     # What no host of the run has is no part of it.
-    present = {target for host in estate.hosts for target in host.targets}
+    present = {target for host in estate.hosts for target in _known(host, catalogue)}
     profile = replace(profile, targets=tuple(target for target in profile.targets if target in present))
     selected = select(catalogue, profile, request.controls)
     params = {host.name: resolve_params(catalogue, profile.level, host.variables, host.name) for host in estate.hosts}
@@ -134,6 +135,17 @@ def prepare(request: Request) -> Prepared:
     )
     plan = Plan(catalogue, profile.level, selected, CHECKS, waivers, today)
     return Prepared(request, estate, profile, plan, params, (*estate.warnings, *expired))
+
+
+def _known(host: Host, catalogue: Catalogue) -> tuple[str, ...]:
+    known = {check.target for check in catalogue.checks.values()}
+    if unknown := [target for target in host.targets if target not in known]:
+        raise PanshiError(
+            "PS-E1006",
+            f"主机 {host.name} 的变量 panshi_targets 有不认识的对象：{'、'.join(unknown)}",
+            f"应是列表，例如 [linux, mysql]；目录里有：{'、'.join(sorted(known))}",
+        )
+    return host.targets
 
 
 def run(prepared: Prepared, listener: Listener = lambda _: None) -> Result:

@@ -210,7 +210,10 @@ def test_real_hardening_under_a_client_that_writes(pair: Pair) -> None:
     assert live.status == 0, live.out[-4000:]
     assert "数据库没有重启" in live.out
     assert (pair.written("failed"), pair.written() > 20) == (0, True), "what can be set live costs no transaction"
-    assert pair.sql(PRIMARY, "SELECT @@wait_timeout, @@require_secure_transport, @@log_error").split() == ["1800", "1"]
+    assert pair.sql(PRIMARY, "SELECT @@wait_timeout, @@require_secure_transport, @@secure_file_priv").split() == [
+        "1800",
+        "1",
+    ]
     done = pair.play(harden_opt_in=["mysql-*"], mariadb_restart=True)
     assert done.status == 0, done.out[-4000:]
     assert pair.replicates()
