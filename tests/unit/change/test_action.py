@@ -63,3 +63,15 @@ def test_limit_of_seconds_is_for_versions_alone(action: Any) -> None:
     assert step["seconds"] == 20
     with pytest.raises(PanshiError, match="PS-E5003"):
         steps(action, {"packages": ["openssl"], "seconds": 20}, applied=set())
+
+
+def test_secrets_are_apart_from_the_arguments_that_a_module_logs(action_plugin: ModuleType) -> None:
+    statement = {"sql": {"question": "q", "value": "1", "statement": "secret-Canary", "undo": "u"}}
+    hidden = {"file": {"path": "/a", "content": "secret-Canary-2", "secret": True}}
+    plain = {"file": {"path": "/b", "content": "plain"}}
+    sent = action_plugin._sealed({"run": "r", "steps": [plain, statement, hidden]})
+    assert sent["secret"] == ["secret-Canary", "secret-Canary-2"]
+    assert "Canary" not in str(sent["steps"])
+    assert [sent["steps"][1]["sql"]["statement"], sent["steps"][2]["file"]["content"]] == [0, 1]
+    assert statement["sql"]["statement"] == "secret-Canary", "what a role gave stays as it is"
+    assert action_plugin._sealed({"run": "r", "steps": [plain]}) == {"run": "r", "steps": [plain]}
