@@ -200,6 +200,22 @@ class NoticeRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ExerciseRow(Row):
+    """An attempt of the ransomware exercise on the vault of backups: whether it was refused, and what was seen.
+
+    ``attempt`` is its name in ``plugins/modules/panshi_vault_exercise.py``; the one named ``restore`` is no attempt but
+    the proof afterwards, and ``refused`` says of it that everything was there.
+    """
+
+    kind: ClassVar[str] = "exercise"
+    host: str
+    attempt: str
+    title: str
+    refused: bool
+    seen: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SignedRow(Row):
     """The signed plan that a patch run carries out, whole, so that its report needs no other file.
 
@@ -411,6 +427,7 @@ _LISTS: Mapping[type[Row], str] = {
     RotationRow: "rotations",
     AccountRow: "accounts",
     PermissionRow: "permissions",
+    ExerciseRow: "exercises",
 }
 # What may stand between the first row and the last one, by its kind.
 ROWS: Mapping[str, type[Row]] = {**{row.kind: row for row in _LISTS}, SignedRow.kind: SignedRow}

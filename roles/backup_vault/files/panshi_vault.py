@@ -29,8 +29,8 @@ STATE = Path("/var/lib/panshi-vault")
 ACCOUNT = "vault-"
 DAY = 86400
 MIB, GIB = 1 << 20, 1 << 30
-# Beyond its limit a client may still lock and read; so much of requests is more than any number of locks needs.
-SLACK = 64 * MIB
+# Beyond its limit a client may still read: for that it needs no more than locks.
+SLACK = 16 * MIB
 # How much a session may bring before the folder is measured again.
 ROUND = 256 * MIB
 # An upload that has not grown for so long has been cut off: sshd ends a silent connection long before.
@@ -147,9 +147,16 @@ class Frames:
         return found
 
 
-def room(used: int, limit: int, free: int, keep_free: int) -> int:
-    """Return how many bytes a client may bring now; below zero: not even a lock."""
-    return min(limit - used if used < limit else limit + SLACK - used, free - keep_free)
+def room(used: int, limit: int, spare: int, begun: bool) -> int:
+    """Return how many bytes a client may bring now; from zero down nothing, not even a lock.
+
+    Args:
+        used: bytes that the client has here.
+        limit: most that it may have.
+        spare: free bytes of the disk beyond those that are to stay free.
+        begun: whether the session has brought something: beyond the limit, only a new one gets what locks need.
+    """
+    return min(limit - used if used < limit or begun else limit + SLACK - used, spare)
 
 
 # ---- the folder of a client -----------------------------------------------------------------------------------------
@@ -358,7 +365,7 @@ def serve(vault: Vault) -> int:
     os.umask(0o077)
     command = ["/usr/bin/rclone", "serve", "restic", "--stdio", "--append-only", "--config", "", str(client.repo)]
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
-    left = _room(vault, client)
+    left = _room(vault, client, begun=False)
     rclone = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
     assert rclone.stdin is not None
     frames = Frames()
@@ -366,7 +373,7 @@ def serve(vault: Vault) -> int:
         for chunk in iter(lambda: os.read(0, MIB), b""):
             left -= frames.content(chunk)
             if left < 0:
-                left = _room(vault, client)
+                left = _room(vault, client, begun=False)
             rclone.stdin.write(chunk)
             rclone.stdin.flush()
         rclone.stdin.close()
@@ -378,14 +385,15 @@ def serve(vault: Vault) -> int:
     return rclone.wait()
 
 
-def _room(vault: Vault, client: Client) -> int:
+def _room(vault: Vault, client: Client, begun: bool) -> int:
     taken, disk = used(client.repo), os.statvfs(client.repo)
-    found = room(taken, client.limit, disk.f_bavail * disk.f_frsize, vault.keep_free)
+    free = disk.f_bavail * disk.f_frsize
+    found = room(taken, client.limit, free - vault.keep_free, begun)
     if found <= 0:
         raise VaultError(
             "PS-E7341",
             f"金库不再接收：{client.name} 已用 {taken // MIB} MiB，上限 {client.limit // MIB} MiB，"
-            f"磁盘可用 {disk.f_bavail * disk.f_frsize // MIB} MiB，须留 {vault.keep_free // MIB} MiB",
+            f"磁盘可用 {free // MIB} MiB，须留 {vault.keep_free // MIB} MiB",
             "请保管员核对数据量，再提高上限或加盘；已有的备份不受影响",
         )
     return min(found, ROUND)
@@ -422,7 +430,8 @@ def watch(vault: Vault, client: Client, now: float) -> dict[str, Any]:
 
 def keep(vault: Vault, client: Client, now: float) -> dict[str, Any]:
     """Forget what may go, and prune; what that removes is held as long as the protection lasts."""
-    listed = json.loads(restic(client, "snapshots", "--json", "--no-lock"))
+    # before it, restic tells that it reads the password
+    listed = json.loads(restic(client, "snapshots", "--json", "--no-lock").splitlines()[-1])
     found = []
     for one in listed:
         arrived = (client.repo / "snapshots" / one["id"]).lstat().st_mtime
@@ -497,13 +506,18 @@ def run(vault: Vault, job: str) -> int:
             entry = status["clients"].setdefault(name, {})
             try:
                 answer = {"state": "empty", "message": ""} if client.empty else JOBS[job](vault, client, now.wall)
-            except VaultError as error:
+            except (VaultError, OSError, ValueError) as problem:
+                error = problem if isinstance(problem, VaultError) else _unforeseen(name, problem)
                 answer, failed = {"state": "failed", "message": str(error)}, True
                 print(error, file=sys.stderr)
             entry[job] = {"time": iso(now.wall), **answer}
             failed = failed or answer["state"] in ("full", "rejected")
             write(STATE / "status.json", json.dumps(status, ensure_ascii=False, indent=1), 0o644)
     return 1 if failed else 0
+
+
+def _unforeseen(name: str, problem: Exception) -> VaultError:
+    return VaultError("PS-E7346", f"{name}：{problem}", "看磁盘与 journalctl -u 'panshi-vault@*'，处理后再运行")
 
 
 def _status() -> dict[str, Any]:
