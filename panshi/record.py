@@ -479,6 +479,7 @@ class Run:
     rotations: Sequence[RotationRow] = ()
     accounts: Sequence[AccountRow] = ()
     permissions: Sequence[PermissionRow] = ()
+    exercises: Sequence[ExerciseRow] = ()
 
     def facts(self, host: str) -> Mapping[str, Any] | None:
         """Return the collected document of a host, read now, or None when nothing was collected.
