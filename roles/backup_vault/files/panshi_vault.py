@@ -433,7 +433,7 @@ def keep(vault: Vault, client: Client, now: float) -> dict[str, Any]:
     # before it, restic tells that it reads the password
     listed = json.loads(restic(client, "snapshots", "--json", "--no-lock").splitlines()[-1])
     found = []
-    for one in listed:
+    for one in listed or []:
         arrived = (client.repo / "snapshots" / one["id"]).lstat().st_mtime
         of = [one.get("hostname", ""), sorted(one.get("paths") or []), sorted(one.get("tags") or [])]
         found.append(Snapshot(one["id"], arrived, json.dumps(of)))
