@@ -12,7 +12,7 @@ PARTS = ("## 含义", "## 常见原因", "## 处理")
 
 
 def used() -> set[str]:
-    sources = [path for folder in ("panshi", "plugins") for path in (ROOT / folder).rglob("*.py")]
+    sources = [path for folder in ("panshi", "plugins", "roles") for path in (ROOT / folder).rglob("*.py")]
     sources += [path for folder in ("roles", "playbooks") for path in (ROOT / folder).rglob("*.yml")]
     return {code for path in sources for code in CODE.findall(path.read_text(encoding="utf-8"))}
 
