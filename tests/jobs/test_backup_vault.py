@@ -312,7 +312,8 @@ def test_real_junk_fills_the_clients_own_room_and_no_more(estate: Estate) -> Non
     said = estate.copies.sh(CLIENT, script)
     assert "PS-E7341" in said and "上限 51 MiB" in said, said[-2000:]
     sizes = estate.on_vault(f"find /srv/panshi-vault/{name}/repo -type f -printf '%s\\n'").split()
-    assert 45 < sum(map(int, sizes)) / (1 << 20) < 51.2 + 16 + 0.1
+    # what was on its way when the folder was measured comes on top
+    assert 45 < sum(map(int, sizes)) / (1 << 20) < 56
     # the custodian is told, and what is there can still be read
     assert estate.custodian("watch").returncode == 1
     told = estate.status()["clients"]

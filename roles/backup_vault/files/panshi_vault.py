@@ -29,8 +29,6 @@ STATE = Path("/var/lib/panshi-vault")
 ACCOUNT = "vault-"
 DAY = 86400
 MIB, GIB = 1 << 20, 1 << 30
-# Beyond its limit a client may still read: for that it needs no more than locks.
-SLACK = 16 * MIB
 # How much a session may bring before the folder is measured again.
 ROUND = 256 * MIB
 # An upload that has not grown for so long has been cut off: sshd ends a silent connection long before.
@@ -145,18 +143,6 @@ class Frames:
                 self._skip, self._data = int.from_bytes(self._head[:3], "big"), self._head[3] == 0
                 self._head = b""
         return found
-
-
-def room(used: int, limit: int, spare: int, begun: bool) -> int:
-    """Return how many bytes a client may bring now; from zero down nothing, not even a lock.
-
-    Args:
-        used: bytes that the client has here.
-        limit: most that it may have.
-        spare: free bytes of the disk beyond those that are to stay free.
-        begun: whether the session has brought something: beyond the limit, only a new one gets what locks need.
-    """
-    return min(limit - used if used < limit or begun else limit + SLACK - used, spare)
 
 
 # ---- the folder of a client -----------------------------------------------------------------------------------------
@@ -365,15 +351,18 @@ def serve(vault: Vault) -> int:
     os.umask(0o077)
     command = ["/usr/bin/rclone", "serve", "restic", "--stdio", "--append-only", "--config", "", str(client.repo)]
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
-    left = _room(vault, client, begun=False)
+    left = room(vault, client)
     rclone = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
     assert rclone.stdin is not None
     frames = Frames()
     try:
         for chunk in iter(lambda: os.read(0, MIB), b""):
-            left -= frames.content(chunk)
-            if left < 0:
-                left = _room(vault, client, begun=False)
+            brought = frames.content(chunk)
+            if brought > left:
+                left = room(vault, client)
+            if brought > left:
+                raise _full(vault, client)
+            left -= brought
             rclone.stdin.write(chunk)
             rclone.stdin.flush()
         rclone.stdin.close()
@@ -385,18 +374,21 @@ def serve(vault: Vault) -> int:
     return rclone.wait()
 
 
-def _room(vault: Vault, client: Client, begun: bool) -> int:
-    taken, disk = used(client.repo), os.statvfs(client.repo)
+def room(vault: Vault, client: Client) -> int:
+    """Return how many bytes a client may bring before the folder is to be measured again; from zero down none."""
+    disk = os.statvfs(client.repo)
     free = disk.f_bavail * disk.f_frsize
-    found = room(taken, client.limit, free - vault.keep_free, begun)
-    if found <= 0:
-        raise VaultError(
-            "PS-E7341",
-            f"金库不再接收：{client.name} 已用 {taken // MIB} MiB，上限 {client.limit // MIB} MiB，"
-            f"磁盘可用 {free // MIB} MiB，须留 {vault.keep_free // MIB} MiB",
-            "请保管员核对数据量，再提高上限或加盘；已有的备份不受影响",
-        )
-    return min(found, ROUND)
+    return min(client.limit - used(client.repo), free - vault.keep_free, ROUND)
+
+
+def _full(vault: Vault, client: Client) -> VaultError:
+    disk = os.statvfs(client.repo)
+    return VaultError(
+        "PS-E7341",
+        f"金库不再接收：{client.name} 已用 {used(client.repo) // MIB} MiB，上限 {client.limit // MIB} MiB，"
+        f"磁盘可用 {disk.f_bavail * disk.f_frsize // MIB} MiB，须留 {vault.keep_free // MIB} MiB",
+        "请保管员核对数据量，再提高上限或加盘；已有的备份不受影响，读取时 restic 加 --no-lock",
+    )
 
 
 def watch(vault: Vault, client: Client, now: float) -> dict[str, Any]:

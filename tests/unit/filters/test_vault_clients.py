@@ -19,7 +19,9 @@ def faults(clients: dict[str, Any], refused: tuple[str, ...] = ("ops",), connect
 
 
 def test_parsed_a_good_declaration_has_no_fault() -> None:
-    assert faults({"db1": GOOD, "web-1": {**GOOD, "key": KEY.replace("AT5c", "AT6c"), "from": "203.0.113.128/27"}}) == []
+    assert (
+        faults({"db1": GOOD, "web-1": {**GOOD, "key": KEY.replace("AT5c", "AT6c"), "from": "203.0.113.128/27"}}) == []
+    )
 
 
 @pytest.mark.parametrize(

@@ -118,17 +118,6 @@ def test_parsed_content_is_counted_however_the_bytes_come(step: int) -> None:
     assert sum(frames.content(stream[at : at + step]) for at in range(0, len(stream), step)) == 341
 
 
-def test_parsed_room_ends_at_the_limit_and_before_the_disk_does() -> None:
-    limit = 1000 * vault.MIB
-    assert vault.room(400 * vault.MIB, limit, 10**15, False) == 600 * vault.MIB
-    assert vault.room(400 * vault.MIB, limit, 5, False) == 5
-    assert vault.room(400 * vault.MIB, limit, -5, False) == -5
-    # full: a new session still gets its locks, one that has filled it gets nothing
-    assert vault.room(limit, limit, 10**15, False) == vault.SLACK
-    assert vault.room(limit, limit, 10**15, True) <= 0
-    assert vault.room(limit + vault.SLACK, limit, 10**15, False) <= 0
-
-
 @pytest.fixture
 def client(tmp_path: Path) -> Any:
     """A client's folder with an object of each kind, made by this process: no vault, no restic."""
@@ -156,6 +145,15 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "state").mkdir()
     monkeypatch.setattr(vault, "STATE", tmp_path / "state")
     return tmp_path / "state"
+
+
+def test_parsed_room_ends_at_the_limit_and_before_the_disk_does(client: Any) -> None:
+    estate = vault.Vault(client.folder.parent, 30, {}, 0, 8, {})
+    taken = vault.used(client.repo)
+    assert vault.room(estate, client) == vault.ROUND
+    assert vault.room(estate, client._replace(limit=taken + 10)) == 10
+    assert vault.room(estate, client._replace(limit=taken)) == 0
+    assert vault.room(estate._replace(keep_free=1 << 60), client) < 0
 
 
 def test_parsed_what_is_not_what_its_name_says_is_moved_out_and_nothing_else(client: Any, state: Path) -> None:
