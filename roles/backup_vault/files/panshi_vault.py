@@ -368,9 +368,12 @@ def serve(vault: Vault) -> int:
         rclone.stdin.close()
     except BrokenPipeError:
         pass
-    except VaultError:
+    except VaultError as error:
+        # restic drops what it has not read of a program's last words when that program ends
+        print(error, file=sys.stderr, flush=True)
+        time.sleep(1)
         rclone.kill()
-        raise
+        return 1
     return rclone.wait()
 
 
