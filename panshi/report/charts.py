@@ -36,6 +36,17 @@ PHASE_COLOURS = {
     "failed": "#b5483f",
 }
 _PHASE_OTHER = "#a9b8ca"
+# Steps of a restore, dark, and of its checks, pale.
+STEP_COLOURS = {
+    "取回与准备": "#23476b",
+    "启动": "#7d5a96",
+    "重放": "#2f7d8c",
+    "取回文件": "#4f7fb3",
+    "逐表对照": "#b9d3a6",
+    "约束与冒烟": "#e3d49a",
+    "核对文件": "#cfe3da",
+    "其余": "#e1e5ea",
+}
 # Seconds between two ticks, the first that gives no more than eight; hours beyond the last.
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 
@@ -119,3 +130,63 @@ def gantt(rows: Sequence[tuple[str, Sequence[tuple[str, datetime, datetime, str]
 
 def _short(name: str) -> str:
     return name if len(name) <= 20 else f"{name[:19]}…"
+
+
+def steps_chart(rows: Sequence[tuple[str, Sequence[tuple[str, float, str]]]]) -> Markup:
+    """Return one bar of steps per name, all on the same scale of seconds.
+
+    Args:
+        rows: name of a host and its steps in their order: key of ``STEP_COLOURS``, seconds, and what it is in words.
+    """
+    left, width, line, foot = 150, 850, 30, 26
+    span = max((sum(step[1] for step in steps) for _, steps in rows), default=0.0) or 1.0
+    tick = next((one for one in _TICKS if span <= 8 * one), 3600 * -(-int(span) // (8 * 3600)))
+    bottom = line * len(rows)
+    parts = [
+        f'<line x1="{x:.1f}" y1="0" x2="{x:.1f}" y2="{bottom}" stroke="#d8dee5"/>'
+        f'<text x="{min(x, left + width - 28):.1f}" y="{bottom + 17}" fill="#5a6876" text-anchor="middle">'
+        f"{second} 秒</text>"
+        for second in range(0, int(span) + 1, tick)
+        for x in (left + second / span * width,)
+    ]
+    for number, (name, steps) in enumerate(rows):
+        top, start = line * number, float(left)
+        parts.append(f'<text x="0" y="{top + 19}" fill="#1f2933">{escape(_short(name))}</text>')
+        for key, seconds, words in steps:
+            long = seconds / span * width
+            parts.append(
+                f'<rect x="{start:.1f}" y="{top + 5}" width="{max(long, 0.5):.1f}" height="{line - 10}" '
+                f'fill="{STEP_COLOURS[key]}"><title>{escape(name)}　{escape(words)}</title></rect>'
+            )
+            start += long
+    told = "；".join(f"{name}：{'，'.join(step[2] for step in steps)}" for name, steps in rows)
+    size = f'viewBox="0 0 {left + width} {bottom + foot}"'
+    return Markup(f'<svg class="steps" {size} role="img" aria-label="{escape(told)}">{"".join(parts)}</svg>')
+
+
+def trend(values: Sequence[tuple[float, bool, str]]) -> Markup:
+    """Return a line of values, a full point where it was proven, an empty one where it was not.
+
+    Args:
+        values: number, whether it was proven, and what it is in words; the oldest first. There is at least one.
+    """
+    width, height, edge = 600, 90, 12
+    top = max(value[0] for value in values) or 1.0
+    step = (width - 2 * edge) / max(len(values) - 1, 1)
+    points = [
+        (edge + number * step, height - edge - value / top * (height - 2 * edge))
+        for number, (value, _, _) in enumerate(values)
+    ]
+    drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    dots = "".join(
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{COLOURS[Status.PASS] if proven else "#fff"}" '
+        f'stroke="{COLOURS[Status.PASS if proven else Status.FAIL]}" stroke-width="2">'
+        f"<title>{escape(words)}</title></circle>"
+        for (x, y), (_, proven, words) in zip(points, values, strict=True)
+    )
+    told = escape("；".join(words for _, _, words in values))
+    return Markup(
+        f'<svg class="trend" viewBox="0 0 {width} {height}" role="img" aria-label="{told}">'
+        f'<line x1="0" y1="{height - edge}" x2="{width}" y2="{height - edge}" stroke="#d8dee5"/>'
+        f'<polyline points="{drawn}" fill="none" stroke="#2f5d8c" stroke-width="2"/>{dots}</svg>'
+    )

@@ -1,4 +1,4 @@
-"""``panshi report``: verify a run and write its report; ``harden``, ``patch`` and ``tables`` are other kinds."""
+"""``panshi report``: verify a run and write its report, of one kind per subcommand."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from typer.core import TyperGroup
 from panshi.record import read_run, verify_run
 from panshi.report.write import (
     FORMATS,
+    RESTORE_FORMATS,
     audit_after,
     audit_before,
     find_harden,
     find_patch,
+    find_restore,
     find_run,
     refuse,
     write_harden,
     write_patch,
     write_reports,
+    write_restore,
     write_tables,
 )
 
@@ -101,6 +104,20 @@ def patch(
     """补丁实施报告：按同一份签字计划的全部运行，每台主机更新了什么、中断多久、什么没有完成。"""
     path = _say(*find_patch(records, run, estate))
     for file in write_patch(path, formats=_words(formats), out=out):
+        typer.echo(str(file))
+
+
+@app.command()
+def restore(
+    run: Annotated[str, typer.Option(help="恢复验证的运行；不写则取最近一次，中断的也算")] = "",
+    estate: _Estate = "",
+    formats: Annotated[str, typer.Option("--format", help="逗号分隔：html,docx")] = ",".join(RESTORE_FORMATS),
+    out: _Out = None,
+    records: _Records = Path("records"),
+) -> None:
+    """备份恢复验证报告：每台主机的备份恢复出了什么、与来源是否相同、RTO 与 RPO，没有证明的是什么。"""
+    path = _say(*find_restore(records, run, estate))
+    for file in write_restore(path, formats=_words(formats), out=out):
         typer.echo(str(file))
 
 

@@ -11,7 +11,7 @@ from panshi.errors import PanshiError
 from panshi.judges.accepted import load_answers
 from panshi.judges.compare import Comparison
 from panshi.judges.figures import around, only_hosts
-from panshi.record import Problem, Run, is_running, list_runs, previous_run, read_run, verify_run
+from panshi.record import Problem, RestoreRow, Run, is_running, list_runs, previous_run, read_run, verify_run
 from panshi.report import (
     docx,
     harden,
@@ -23,6 +23,9 @@ from panshi.report import (
     patch_docx,
     patch_html,
     patch_xlsx,
+    restore,
+    restore_docx,
+    restore_html,
     tables,
     xlsx,
 )
@@ -31,6 +34,8 @@ from panshi.report.model import Report, build
 FORMATS = ("html", "xlsx", "docx")
 YEARS = ("2025", "2020")
 _PATCH = "patch_apply"
+_RESTORE = "restore_verify"
+RESTORE_FORMATS = ("html", "docx")
 
 
 def write_reports(
@@ -122,6 +127,34 @@ def write_patch(path: Path, *, formats: Sequence[str] = FORMATS, out: Path | Non
     return [_save(file_of(path, kind, out), _RENDER_PATCH[kind](report)) for kind in formats]
 
 
+def write_restore(path: Path, *, formats: Sequence[str] = RESTORE_FORMATS, out: Path | None = None) -> list[Path]:
+    """Write the report of a run of ``restore_verify``.
+
+    Args:
+        path: folder of the run; one that was killed will do.
+        formats: of ``html``, ``docx``.
+        out: as in :func:`write_reports`.
+
+    Returns:
+        The files, in the order of ``formats``.
+
+    Raises:
+        PanshiError: PS-E4003 the record was changed; PS-E4007 the run is still being written; PS-E4008, PS-E4009 as
+            :func:`write_reports`; PS-E4211 the run is of another job; PS-E4212 a row cannot be read.
+    """
+    _known(formats, RESTORE_FORMATS, "格式")
+    refuse(path, [one for one in verify_run(path) if not one.incomplete or is_running(path)])
+    run = read_run(path)
+    if run.begin.job != _RESTORE:
+        raise PanshiError(
+            "PS-E4211",
+            f"运行 {path.resolve().name} 是 {run.begin.job}，不是恢复验证",
+            "用 --run 指定 restore_verify 的运行",
+        )
+    report = restore.proving(run, *_proofs_before(path, run))
+    return [_save(file_of(path, kind, out), _RENDER_RESTORE[kind](report)) for kind in formats]
+
+
 def write_tables(path: Path, *, out: Path | None = None) -> Path:
     """Write the tables that an assessor asks for, from the facts of an audit.
 
@@ -156,16 +189,25 @@ def find_patch(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]
     Raises:
         PanshiError: PS-E4004 when there is none, or it is of another estate.
     """
+    return _find_ended(records, name, estate, _PATCH)
+
+
+def find_restore(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]:
+    """Return the run of ``restore_verify`` that the operator means; as :func:`find_patch`."""
+    return _find_ended(records, name, estate, _RESTORE)
+
+
+def _find_ended(records: Path, name: str, estate: str, job: str) -> tuple[Path, list[Path]]:
     if name:
-        path, passed = find_run(records, name, estate, _PATCH)
+        path, passed = find_run(records, name, estate, job)
         if estate and (owner := read_run(path).begin.estate) != estate:
             raise PanshiError("PS-E4004", f"运行 {path.name} 属于环境 {owner}，不是 {estate}", "核对 --run 与 --estate")
         return path, passed
-    known = list_runs(records, _estate(records, estate, _PATCH), _PATCH)
+    known = list_runs(records, _estate(records, estate, job), job)
     running = [path for path in known if is_running(path)]
     if ended := [path for path in known if path not in running]:
         return ended[-1], [path for path in running if path > ended[-1]]
-    raise PanshiError("PS-E4004", f"{records} 中没有环境 {estate} 的 {_PATCH} 运行", "先执行 playbooks/patch_apply.yml")
+    raise PanshiError("PS-E4004", f"{records} 中没有环境 {estate} 的 {job} 运行", f"先执行 playbooks/{job}.yml")
 
 
 def audit_before(records: Path, run: Run) -> Path:
@@ -241,6 +283,31 @@ def _patching(path: Path) -> patch.Patching:
     first = runs[0].begin.run
     earlier = sorted((one for one in others if one.begin.run < first), key=lambda one: one.begin.run)
     return patch.Patching(runs, tuple(earlier), tuple(name for name in sorted(damaged) if name < first))
+
+
+def _proofs_before(path: Path, run: Run) -> tuple[dict[str, list[tuple[Run, RestoreRow]]], list[str]]:
+    """Return up to twelve earlier results of each host of a run, the oldest first, and runs that cannot be used."""
+    found: dict[str, list[tuple[Run, RestoreRow]]] = {row.host: [] for row in run.restores}
+    damaged: list[str] = []
+    place = path.resolve()
+    for other in reversed(list_runs(place.parents[2], place.parents[1].name, _RESTORE)):
+        if other.name >= place.name or is_running(other):
+            continue
+        if all(len(rows) >= restore.EARLIER for rows in found.values()):
+            break
+        try:
+            problems = [one for one in verify_run(other) if not one.incomplete]
+            rows = {row.host: (one, row) for one in (read_run(other),) for row in one.restores}
+        except PanshiError:
+            damaged.append(other.name)
+            continue
+        if problems:
+            damaged.append(other.name)
+            continue
+        for host, known in found.items():
+            if host in rows and len(known) < restore.EARLIER:
+                known.insert(0, rows[host])
+    return found, damaged
 
 
 def _changing(estate: Path) -> Iterator[Path]:
@@ -356,4 +423,8 @@ _RENDER_PATCH: dict[str, Callable[[patch.Patching], bytes]] = {
     "html": lambda report: patch_html.render(report).encode(),
     "xlsx": patch_xlsx.render,
     "docx": patch_docx.render,
+}
+_RENDER_RESTORE: dict[str, Callable[[restore.Proving], bytes]] = {
+    "html": lambda report: restore_html.render(report).encode(),
+    "docx": restore_docx.render,
 }

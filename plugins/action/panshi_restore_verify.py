@@ -33,6 +33,8 @@ class ActionModule(ActionBase):
         self._variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, self._variables)
         _, arguments = self.validate_argument_spec({"place": {"type": "str", "default": ""}})
+        # A host that gives no result is in the record as well, and in the report as not proven.
+        result["panshi_record"] = record_payload(self._variables, self._templar.template, [])
         try:
             row = self._prove(str(plain(arguments["place"])))
         except PanshiError as error:
@@ -46,6 +48,11 @@ class ActionModule(ActionBase):
         # What was found is the playbook's to fail on: a failed task would print the whole record.
         result["proven"] = row.proven
         if row.proven:
+        result["panshi_record"]["rows"] = [{"kind": row.kind, **asdict(row)}]
+        if not row.proven:
+            said = "；".join(f"[{one['code']}] {one['message']}" for one in row.findings[:5])
+            result.update(failed=True, msg=f"{row.host} 的备份没有得到证明（{len(row.findings)} 项）：{said}")
+        else:
             result["msg"] = f"{row.host} 的备份（{row.place}）能恢复：RTO {row.rto} 秒，RPO {row.rpo} 秒"
         else:
             said = "；".join(f"[{one['code']}] {one['message']}" for one in row.findings[:5])

@@ -37,7 +37,7 @@ PAYLOAD = "panshi_record"
 SERVICES = "panshi_services"
 ROOT = Path(__file__).resolve().parents[2]
 # Jobs that are reported at their end, by the subcommand of ``panshi report``.
-_REPORTED = {"harden": "harden", "patch_apply": "patch"}
+_REPORTED = {"harden": "harden", "patch_apply": "patch", "restore_verify": "restore"}
 
 
 class CallbackModule(CallbackBase):
@@ -102,8 +102,9 @@ class CallbackModule(CallbackBase):
         self._record.__exit__(None, None, None)
         self._display.display(f"记录：{_shown(self._record.path)}")
         hardened = self._counts[ChangeRow.kind] and not status
-        # A patch run is reported whatever became of it: most of all when it failed.
-        if self._job in _REPORTED and (hardened or self._counts[SignedRow.kind]):
+        # A patch run and a proof are reported whatever became of them: most of all when they failed.
+        whatever = self._counts[SignedRow.kind] or self._job == "restore_verify"
+        if self._job in _REPORTED and (hardened or whatever):
             self._report(self._record.path)
 
     def _keep(self, result: Any) -> None:
