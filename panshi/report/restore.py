@@ -11,7 +11,7 @@ from typing import Any
 from panshi.errors import PanshiError
 from panshi.record import RestoreRow, Run
 from panshi.report.patch import started
-from panshi.report.text import clock
+from panshi.report.text import clock, lasting
 
 # Earlier proofs of a host that are shown beside this one.
 EARLIER = 12
@@ -311,7 +311,11 @@ def _database(raw: Mapping[str, Any]) -> Database:
         end=(str(end["gtid"]), str(end["archive"])) if end else None,
         covered=_moment(covered) if covered else None,
         tables=tuple(_table(one) for one in raw["tables"]) if "tables" in raw else None,
-        objects=tuple((OBJECTS_ZH.get(name, name), int(one[0]), int(one[1])) for name, one in raw["objects"].items())
+        objects=tuple(
+            (label, int(raw["objects"][name][0]), int(raw["objects"][name][1]))
+            for name, label in OBJECTS_ZH.items()
+            if name in raw["objects"]
+        )
         if "objects" in raw
         else None,
         constraints=tuple(
@@ -408,6 +412,13 @@ def sized(number: int) -> str:
         if number >= size:
             return f"{number / size:.1f} {unit}"
     return f"{number} B"
+
+
+def aged(seconds: float | None) -> str:
+    """Return an age in the unit in which people think of it."""
+    if seconds is None or seconds < 3600:
+        return lasting(None if seconds is None else round(seconds))
+    return f"{seconds / 3600:.1f} 小时" if seconds < 72 * 3600 else f"{seconds / 86400:.1f} 天"
 
 
 def changed(now: float | None, before: float | None) -> str:

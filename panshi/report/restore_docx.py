@@ -8,7 +8,7 @@ from docx.document import Document
 
 from panshi.report import page
 from panshi.report.patch import stretch
-from panshi.report.restore import NOT_REACHED, STATE_ZH, Proof, Proving, State, gaps, sized
+from panshi.report.restore import NOT_REACHED, STATE_ZH, Database, Proof, Proving, State, aged, gaps, sized
 from panshi.report.text import clock, lasting, printable
 
 # Tables that are the same are named in the HTML; here those that differ, and as many others as fit a page.
@@ -52,7 +52,7 @@ def _hosts(document: Document, report: Proving) -> None:
             STATE_ZH[one.state],
             lasting(one.rto),
             lasting(one.rpo),
-            lasting(one.age),
+            aged(one.age),
             _of(one.tables),
             _of(one.listed),
             f"{one.place}，在 {one.on} 上" if one.place else "—",
@@ -109,13 +109,29 @@ def _database(proof: Proof) -> list[tuple[str, str]]:
     assert database is not None
     objects = [f"{label} {before} / {after}" for label, before, after in database.objects or ()]
     smoke = [f"{name}：得到 {found}，{'通过' if good else '不通过'}" for name, found, _, good in database.smoke or ()]
+    orphans = [f"{name} 有 {count} 行没有对应的主行" for name, count in database.constraints or () if count]
     return [
+        ("各步", "，".join(f"{step.name} {lasting(step.seconds)}" for step in proof.steps)),
         ("备份", f"{'、'.join(database.chain)}\n共 {sized(database.bytes)}，做完于 {clock(database.ended)}"),
         ("能恢复到", clock(database.covered) if database.covered else NOT_REACHED),
-        ("对照位置", database.mark[0] if database.mark else NOT_REACHED),
+        ("对照位置", _mark(database)),
+        ("末尾位置", database.end[0] if database.end else NOT_REACHED),
         ("对象个数", "，".join(objects) or NOT_REACHED),
+        (
+            "约束",
+            NOT_REACHED
+            if database.constraints is None
+            else "，".join([f"{len(database.constraints)} 个外键", *orphans]),
+        ),
         ("冒烟查询", NOT_REACHED if database.smoke is None else "\n".join(smoke) or "没有声明"),
     ]
+
+
+def _mark(database: Database) -> str:
+    if database.mark is None:
+        return NOT_REACHED
+    wanted, _, reached = database.mark
+    return wanted if reached == wanted else f"{wanted}，没有到达，只到了 {reached}"
 
 
 def _files(document: Document, report: Proving) -> None:

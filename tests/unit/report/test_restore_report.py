@@ -56,12 +56,12 @@ def test_proven_run_is_told_with_its_figures(tmp_path: Path) -> None:
     head = (path / RUN_FILE).read_text(encoding="utf-8").splitlines()[-1].partition('"hash":"')[2][:64]
     told(text, path.name, head, "张三@ops", "2026-11-22 10:00:00（北京时间）", "1 / 1 台主机的备份已证明能恢复")
     told(text, "<b>30 秒</b>RTO", "<b>1 分 30 秒</b>RPO", "能恢复到 11-22 10:03:30", "整个验证 45 秒，是恢复的 1.50 倍")
-    told(text, "<b>2 时 0 分 0 秒</b>备份的年龄", "<b>3 / 3</b>表与来源相同", "恢复出 20,542 行")
-    told(text, "<b>6 / 7</b>文件散列值相同", "1 个文件在列清单与备份之间被改过", "没有发现。")
+    told(text, "<b>2.0 小时</b>备份的年龄", "<b>3 / 3</b>表与来源相同", "恢复出 20,542 行")
+    told(text, "<b>6 / 7</b>文件相同", "1 个文件在列清单与备份之间被改过", "没有发现。")
     told(
         text, "20261121T000000Z-full", "共 2 份，1.5 GiB", "0-1-120", "0-1-180", "有自己的网络命名空间，到不了任何网络"
     )
-    told(text, "140000", "视图 1 / 1", "1 个外键：1 个没有缺主行的行", "重放到末尾 2026-11-22 10:03:29", "得到 20000")
+    told(text, "140000", "视图 1 / 1", "1 个外键，1 个成立", "重放到末尾 2026-11-22 10:03:29", "得到 20000")
     told(text, "这是它的第一次验证，无从比较", "<td>复核</td>")
     assert "没有得到证明的备份不能当作备份" not in text and "<script" not in text and "http://" not in text
     told(paper(tmp_path), path.name, head, "3 / 3", "30 秒", "shop.orders", "20,000", "没有发现。", "复核", "offsite")
