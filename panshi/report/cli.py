@@ -16,11 +16,13 @@ from panshi.report.write import (
     audit_before,
     find_harden,
     find_patch,
+    find_recovery,
     find_restore,
     find_run,
     refuse,
     write_harden,
     write_patch,
+    write_recovery,
     write_reports,
     write_restore,
     write_tables,
@@ -45,6 +47,8 @@ _Out = Annotated[Path | None, typer.Option(help="输出文件夹；默认为运�
 _Records = Annotated[Path, typer.Option(help="运行记录的根文件夹")]
 _Formats = Annotated[str, typer.Option("--format", help="逗号分隔：html,xlsx,docx")]
 _ALL = ",".join(FORMATS)
+_TwoFormats = Annotated[str, typer.Option("--format", help="逗号分隔：html,docx")]
+_TWO = ",".join(RESTORE_FORMATS)
 _HighRisk = Annotated[str, typer.Option(help="高风险判例版本：2025 或 2020")]
 
 
@@ -111,13 +115,27 @@ def patch(
 def restore(
     run: Annotated[str, typer.Option(help="恢复验证的运行；不写则取最近一次，中断的也算")] = "",
     estate: _Estate = "",
-    formats: Annotated[str, typer.Option("--format", help="逗号分隔：html,docx")] = ",".join(RESTORE_FORMATS),
+    formats: _TwoFormats = _TWO,
     out: _Out = None,
     records: _Records = Path("records"),
 ) -> None:
     """备份恢复验证报告：每台主机的备份恢复出了什么、与来源是否相同、RTO 与 RPO，没有证明的是什么。"""
     path = _say(*find_restore(records, run, estate))
     for file in write_restore(path, formats=_words(formats), out=out):
+        typer.echo(str(file))
+
+
+@app.command()
+def recovery(
+    run: Annotated[str, typer.Option(help="恢复的运行；不写则取最近一次，中断的也算")] = "",
+    estate: _Estate = "",
+    formats: _TwoFormats = _TWO,
+    out: _Out = None,
+    records: _Records = Path("records"),
+) -> None:
+    """恢复记录：丢失的是什么，恢复到哪一秒，到了多少，原有的内容在哪里。"""
+    path = _say(*find_recovery(records, run, estate))
+    for file in write_recovery(path, formats=_words(formats), out=out):
         typer.echo(str(file))
 
 

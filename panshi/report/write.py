@@ -23,6 +23,7 @@ from panshi.report import (
     patch_docx,
     patch_html,
     patch_xlsx,
+    recovery,
     restore,
     restore_docx,
     restore_html,
@@ -35,6 +36,7 @@ FORMATS = ("html", "xlsx", "docx")
 YEARS = ("2025", "2020")
 _PATCH = "patch_apply"
 _RESTORE = "restore_verify"
+_RECOVERY = "restore"
 RESTORE_FORMATS = ("html", "docx")
 
 
@@ -143,16 +145,35 @@ def write_restore(path: Path, *, formats: Sequence[str] = RESTORE_FORMATS, out: 
             :func:`write_reports`; PS-E4211 the run is of another job; PS-E4212 a row cannot be read.
     """
     _known(formats, RESTORE_FORMATS, "格式")
-    refuse(path, [one for one in verify_run(path) if not one.incomplete or is_running(path)])
-    run = read_run(path)
-    if run.begin.job != _RESTORE:
-        raise PanshiError(
-            "PS-E4211",
-            f"运行 {path.resolve().name} 是 {run.begin.job}，不是恢复验证",
-            "用 --run 指定 restore_verify 的运行",
-        )
+    run = _ended_run(path, _RESTORE, "恢复验证")
     report = restore.proving(run, *_proofs_before(path, run))
     return [_save(file_of(path, kind, out), _RENDER_RESTORE[kind](report)) for kind in formats]
+
+
+def write_recovery(path: Path, *, formats: Sequence[str] = RESTORE_FORMATS, out: Path | None = None) -> list[Path]:
+    """Write the record of a run of ``restore``; as :func:`write_restore`.
+
+    Raises:
+        PanshiError: as :func:`write_restore`; PS-E4211 also for a run that tells of nothing that was to come back.
+    """
+    _known(formats, RESTORE_FORMATS, "格式")
+    run = _ended_run(path, _RECOVERY, "恢复")
+    if not run.recoveries:
+        raise PanshiError(
+            "PS-E4211", f"运行 {path.resolve().name} 没有做到恢复这一步，无可报告", "用 --run 指定另一次 restore 的运行"
+        )
+    return [_save(file_of(path, kind, out), _RENDER_RECOVERY[kind](run)) for kind in formats]
+
+
+def _ended_run(path: Path, job: str, what: str) -> Run:
+    """Return a run that is not being written any more, unchanged and of a job; one that was killed will do."""
+    refuse(path, [one for one in verify_run(path) if not one.incomplete or is_running(path)])
+    run = read_run(path)
+    if run.begin.job != job:
+        raise PanshiError(
+            "PS-E4211", f"运行 {path.resolve().name} 是 {run.begin.job}，不是{what}", f"用 --run 指定 {job} 的运行"
+        )
+    return run
 
 
 def write_tables(path: Path, *, out: Path | None = None) -> Path:
@@ -195,6 +216,11 @@ def find_patch(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]
 def find_restore(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]:
     """Return the run of ``restore_verify`` that the operator means; as :func:`find_patch`."""
     return _find_ended(records, name, estate, _RESTORE)
+
+
+def find_recovery(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]:
+    """Return the run of ``restore`` that the operator means; as :func:`find_patch`."""
+    return _find_ended(records, name, estate, _RECOVERY)
 
 
 def _find_ended(records: Path, name: str, estate: str, job: str) -> tuple[Path, list[Path]]:
@@ -428,3 +454,4 @@ _RENDER_RESTORE: dict[str, Callable[[restore.Proving], bytes]] = {
     "html": lambda report: restore_html.render(report).encode(),
     "docx": restore_docx.render,
 }
+_RENDER_RECOVERY: dict[str, Callable[[Run], bytes]] = {"html": recovery.html, "docx": recovery.docx}

@@ -19,7 +19,7 @@ from panshi.errors import PanshiError
 from panshi.harden import estate
 from panshi.harden.run import begin_run
 from panshi.patch.client import ClientProcess, Service, line_of, unmeasured
-from panshi.record import ROWS, Begin, ChangeRow, EndRow, HostRow, RecordWriter, SignedRow
+from panshi.record import ROWS, Begin, ChangeRow, EndRow, HostRow, RecordWriter, RecoveryRow, SignedRow
 
 DOCUMENTATION = """
 name: panshi_record
@@ -37,7 +37,7 @@ PAYLOAD = "panshi_record"
 SERVICES = "panshi_services"
 ROOT = Path(__file__).resolve().parents[2]
 # Jobs that are reported at their end, by the subcommand of ``panshi report``.
-_REPORTED = {"harden": "harden", "patch_apply": "patch", "restore_verify": "restore"}
+_REPORTED = {"harden": "harden", "patch_apply": "patch", "restore_verify": "restore", "restore": "recovery"}
 
 
 class CallbackModule(CallbackBase):
@@ -102,8 +102,9 @@ class CallbackModule(CallbackBase):
         self._record.__exit__(None, None, None)
         self._display.display(f"记录：{_shown(self._record.path)}")
         hardened = self._counts[ChangeRow.kind] and not status
-        # A patch run and a proof are reported whatever became of them: most of all when they failed.
-        whatever = self._counts[SignedRow.kind] or self._job == "restore_verify"
+        # These are reported whatever became of them: most of all when they failed.
+        told = self._counts[SignedRow.kind] or self._counts[RecoveryRow.kind]
+        whatever = told or self._job == "restore_verify"
         if self._job in _REPORTED and (hardened or whatever):
             self._report(self._record.path)
 
