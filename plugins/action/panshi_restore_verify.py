@@ -45,14 +45,10 @@ class ActionModule(ActionBase):
             return result
         rows = [{"kind": row.kind, **asdict(row)}]
         result["panshi_record"] = record_payload(self._variables, self._templar.template, rows)
+        result["panshi_record"]["rows"] = [{"kind": row.kind, **asdict(row)}]
         # What was found is the playbook's to fail on: a failed task would print the whole record.
         result["proven"] = row.proven
         if row.proven:
-        result["panshi_record"]["rows"] = [{"kind": row.kind, **asdict(row)}]
-        if not row.proven:
-            said = "；".join(f"[{one['code']}] {one['message']}" for one in row.findings[:5])
-            result.update(failed=True, msg=f"{row.host} 的备份没有得到证明（{len(row.findings)} 项）：{said}")
-        else:
             result["msg"] = f"{row.host} 的备份（{row.place}）能恢复：RTO {row.rto} 秒，RPO {row.rpo} 秒"
         else:
             said = "；".join(f"[{one['code']}] {one['message']}" for one in row.findings[:5])
