@@ -27,6 +27,7 @@ demo: setup ## 起实验室（恢复到安装状态），审计、加固、再�
 	[ -e $(ANSIBLE_VAULT_PASSWORD_FILE) ] || (umask 077 && head -c 24 /dev/urandom | base64 >$(ANSIBLE_VAULT_PASSWORD_FILE))
 	panshi lab up --fresh
 	ansible-playbook -i inventories/lab playbooks/harden.yml
+	ansible-playbook -i inventories/lab playbooks/mariadb.yml
 	ansible-playbook -i inventories/lab playbooks/backup.yml -e backup_now=true
 	ansible-playbook -i inventories/lab playbooks/restore_verify.yml
 
