@@ -38,6 +38,7 @@ PHASE_COLOURS = {
 _PHASE_OTHER = "#a9b8ca"
 # Steps of a restore, dark, and of its checks, pale.
 STEP_COLOURS = {
+    "打开与选定": "#6b7f94",
     "取回与准备": "#23476b",
     "启动": "#7d5a96",
     "重放": "#2f7d8c",

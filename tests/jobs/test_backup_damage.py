@@ -42,7 +42,7 @@ REPOSITORY = {
     "缺少增量的数据": (_forget("kind=stream", -1), {"PS-E7435"}),
     "缺少完整备份": (f"{_forget('kind=set', 0)}; {_forget('kind=stream', 0)}", {"PS-E7431"}),
     "没有做完的备份": (f"for n in 1 2; do {_forget('kind=set', -1)}; done", {"PS-E7430"}),
-    "缺少一批二进制日志": (_forget("kind=binlog", -2), {"PS-E7432"}),
+    "缺少对照位置的二进制日志": (" && ".join([_forget("kind=binlog", -1)] * 4), {"PS-E7432"}),
     "数据被换成别的": (_of_set("stream", -1), {"PS-E7434"}),
     "说明被换成别的": (_of_set("set", -1), {"PS-E7433"}),
     "没有文件的备份": (f"for n in 1; do {_forget('name=app', -1)}; done", {"PS-E7430"}),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from .errors import BackupError
 from .restic import Repository, Saved, Snapshot, document
-from .sets import BackupSet, Logs, read_logs, read_set
+from .sets import BackupSet, Logs, chain, moment, newest, read_logs, read_set
 
 STREAM, SET, LOGS, FILES = "kind=stream", "kind=set", "kind=binlog", "kind=files"
 
@@ -26,6 +27,31 @@ def by_set(repository: Repository, kind: str) -> dict[str, Snapshot]:
 def sets(repository: Repository) -> dict[str, BackupSet]:
     """Return all sets that were carried to their end."""
     return {name: set_of(repository, one) for name, one in by_set(repository, SET).items()}
+
+
+def needed(repository: Repository, until: dt.datetime | None = None, name: str = "") -> list[BackupSet]:
+    """Return the sets that a restore needs, the full one first; no others are read.
+
+    Args:
+        repository: that holds them.
+        until: the last set that had ended by then; None: the last one.
+        name: of a set that is wanted instead.
+
+    Raises:
+        BackupError: PS-E7430 there is none, PS-E7431 one of the chain is missing, PS-E7433 one is no set.
+    """
+    notes = by_set(repository, SET)
+    known: dict[str, BackupSet] = {}
+    for id in [name] if name in notes else sorted(notes, reverse=True):
+        known[id] = set_of(repository, notes[id])
+        if until is None or moment(known[id].ended) <= until:
+            break
+    last = newest(known.values(), until)
+    base = last.base
+    while base in notes and base not in known:
+        known[base] = set_of(repository, notes[base])
+        base = known[base].base
+    return chain(known, last.id)
 
 
 def set_of(repository: Repository, snapshot: Snapshot) -> BackupSet:

@@ -16,7 +16,7 @@ from .errors import BackupError, last_line
 from .files import digest_of
 from .restic import Repository, Saved, Snapshot
 from .server import Server
-from .sets import BackupSet, Logs, following, moment, read_logs
+from .sets import BackupSet, Logs, following, moment, number, read_logs
 
 # Prepared data needs room for redo and undo, and the replay of logs writes once more.
 _ROOM = 1.3
@@ -53,21 +53,21 @@ def data(
         BackupError: PS-E7434 a stream is not what was saved; PS-E7435 it is not there; PS-E7443 it cannot be prepared.
     """
     streams = book.by_set(repository, book.STREAM)
-    for number, one in enumerate(sets):
+    for step, one in enumerate(sets):
         say(f"取回 {one.id}（{one.bytes >> 20} MiB）")
         if one.id not in streams:
             raise BackupError(
                 "PS-E7435", f"备份 {one.id} 的数据不在备份库 {repository.place.name} 中", "改用另一份副本"
             )
-        target = folder / ("data" if not number else f"incr{number}")
+        target = folder / ("data" if not step else f"incr{step}")
         target.mkdir(mode=0o700)
         book.same(one.as_json(), unpack(repository, streams[one.id], target, one.id), f"备份 {one.id}")
-    for number in range(len(sets)):
-        say("应用日志" if not number else f"应用增量 {sets[number].id}")
-        more = [f"--incremental-dir={folder / f'incr{number}'}"] if number else []
-        _prepared(["--prepare", f"--use-memory={memory}", f"--target-dir={folder / 'data'}", *more], sets[number].id)
-        if number:
-            shutil.rmtree(folder / f"incr{number}")
+    for step in range(len(sets)):
+        say("应用日志" if not step else f"应用增量 {sets[step].id}")
+        more = [f"--incremental-dir={folder / f'incr{step}'}"] if step else []
+        _prepared(["--prepare", f"--use-memory={memory}", f"--target-dir={folder / 'data'}", *more], sets[step].id)
+        if step:
+            shutil.rmtree(folder / f"incr{step}")
 
 
 def unpack(repository: Repository, snapshot: Snapshot, target: Path, name: str) -> Saved:
@@ -130,13 +130,12 @@ def logs(
     Raises:
         BackupError: PS-E7432 one is missing; PS-E7434 one is not what was saved.
     """
-    wanted = [one for one in repository.snapshots(book.LOGS) if moment(one.tag("set")) >= base.began]
+    archives = [one for one in repository.snapshots(book.LOGS) if moment(one.tag("set")) >= base.began]
     place = folder / "logs"
     place.mkdir(mode=0o700)
     found: dict[str, tuple[Logs, Path]] = {}
-    if wanted:
-        say(f"取回二进制日志（{len(wanted)} 批）")
-    for snapshot in wanted:
+    for snapshot in covering(archives):
+        say(f"取回二进制日志 {snapshot.tag('first')} 至 {snapshot.tag('last')}")
         target = place / snapshot.tag("set")
         repository.restore(snapshot, target)
         inside = target / snapshot.paths[0].lstrip("/")
@@ -155,8 +154,18 @@ def logs(
             )
         found[one.id] = (one, inside)
     order = following([one for one, _ in found.values()], base.gtid)
-    last = max((one for one, _ in found.values()), key=lambda one: one.id, default=None)
+    newest = max(archives, key=lambda one: one.tag("set"), default=None)
+    last = Logs(newest.tag("set"), (), newest.tag("gtid").replace("+", ",")) if newest else None
     return [found[id][1] / name for id, name in order], last
+
+
+def covering(archives: Sequence[Snapshot]) -> list[Snapshot]:
+    """Return the fewest archives that hold all binary logs of all: each holds those since the set before it."""
+    chosen: list[Snapshot] = []
+    for one in sorted(archives, key=lambda one: one.tag("set"), reverse=True):
+        if one.tag("first") and (not chosen or number(one.tag("first")) < number(chosen[-1].tag("first"))):
+            chosen.append(one)
+    return chosen
 
 
 def replay(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from . import book
 from .errors import BackupError, last_line
 from .files import digest_of
 from .mark import take
-from .restic import CHUNK, Repository, Saved, document
+from .restic import CHUNK, Repository, Saved, Snapshot, document
 from .server import Server
 from .sets import BackupSet, Logs, chain, named, newest
 from .settings import Database
@@ -156,37 +157,62 @@ def _position(info: dict[str, str], server: Server) -> str:
 
 
 def archive_logs(repository: Repository, database: Database, state: Path, now: dt.datetime) -> Logs:
-    """Close the binary log that is being written, and archive all closed ones that are not in the repository yet.
+    """Close the binary log that is being written, and archive all that were closed since the newest set began.
 
-    Where nothing has been written since the last time, just that is archived: from then on it is known that nothing
-    is missing.
+    So a restore needs the newest archive alone, however many were made since the backup; what is in the one before
+    costs restic a look, and no space. Where nothing has been written since the last time, just that is archived: from
+    then on it is known that nothing is missing.
 
     Args:
         repository: on this host; its newest archive says where the next one begins.
         database: how.
-        state: folder for the files while they are saved.
+        state: folder in which the logs have a second name meanwhile, so that the server cannot take them away.
         now: the present.
 
     Returns:
-        What was archived.
+        What is in the archive.
     """
     server = server_of(database)
-    before = max(repository.snapshots(book.LOGS), key=lambda one: one.tag("set"), default=None)
-    last = before.tag("last") if before else ""
-    gtid, fresh, folder = server.variable("gtid_binlog_pos"), [], Path("/")
+    archives, sets = repository.snapshots(book.LOGS), repository.snapshots(book.SET)
+    before = max(archives, key=lambda one: one.tag("set"), default=None)
+    newest_set = max((one.tag("set").partition("-")[0] for one in sets), default="")
+    staging = state / "binlog"
+    staging.mkdir(mode=0o700, exist_ok=True)
+    rows = [row for row in _archived(staging, before) if row[3] >= newest_set]
+    last, gtid = before.tag("last") if before else "", server.variable("gtid_binlog_pos")
     if not before or before.tag("gtid") != _word(gtid):
         server.ask("FLUSH BINARY LOGS")
         names = [row[0] for row in server.ask("SHOW BINARY LOGS")][:-1]
         folder = Path(server.variable("log_bin_basename")).parent
         fresh = names[names.index(last) + 1 :] if last in names else names
+        rows += [(*_placed(folder / name, staging / name), named(now)) for name in fresh]
         gtid, last = _end(server, names[-1]), names[-1]
-    with tempfile.TemporaryDirectory(prefix="binlog-", dir=state) as text:
-        staging = Path(text)
-        rows = [_placed(folder / name, staging / name) for name in fresh]
-        one = Logs(named(now), tuple(rows), gtid)
-        (staging / "binlog.json").write_text(document({"id": one.id, "files": rows, "gtid": gtid}), encoding="utf-8")
-        repository.save_paths([str(staging)], (book.LOGS, book.tag(one.id), f"last={last}", f"gtid={_word(gtid)}"))
+    kept = {row[0] for row in rows} | {_ABOUT}
+    for path in staging.iterdir():
+        if path.name not in kept:
+            path.unlink()
+    one = Logs(named(now), tuple(row[:3] for row in rows), gtid)
+    about = {"id": one.id, "files": one.files, "gtid": gtid, "archived": {row[0]: row[3] for row in rows}}
+    (staging / _ABOUT).write_text(document(about), encoding="utf-8")
+    first = rows[0][0] if rows else ""
+    tags = (book.LOGS, book.tag(one.id), f"first={first}", f"last={last}", f"gtid={_word(gtid)}")
+    repository.save_paths([str(staging)], tags)
     return one
+
+
+_ABOUT = "binlog.json"
+
+
+def _archived(staging: Path, before: Snapshot | None) -> list[tuple[str, int, str, str]]:
+    """Return name, bytes, SHA-256 and archive of the logs that are here since the newest archive was made of them."""
+    try:
+        about = json.loads((staging / _ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    if before is None or about["id"] != before.tag("set"):
+        return []
+    rows = [(name, size, digest, about["archived"][name]) for name, size, digest in about["files"]]
+    return [row for row in rows if (staging / row[0]).is_file()]
 
 
 def _word(gtid: str) -> str:
@@ -202,6 +228,8 @@ def _end(server: Server, name: str) -> str:
 
 def _placed(source: Path, target: Path) -> tuple[str, int, str]:
     """Give a closed log a second name, or a copy on another file system; return name, bytes and SHA-256."""
+    if target.exists():
+        target.unlink()
     try:
         os.link(source, target)
     except OSError:

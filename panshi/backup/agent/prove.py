@@ -17,7 +17,7 @@ from .errors import BackupError
 from .mark import Mark, Table, measure, objects, read_tables, tables_of
 from .restic import Repository
 from .server import SYSTEM, Server, listed, quoted
-from .sets import BackupSet, chain, moment, newest
+from .sets import BackupSet, moment
 
 # Rows without their parent are looked for this long per constraint; what was not finished is said.
 _CONSTRAINT_SECONDS = 60
@@ -95,7 +95,6 @@ def prove(repository: Repository, wanted: Wanted, folder: Path, say: Callable[[s
     """
     evidence = Evidence()
     try:
-        repository.exists()
         if wanted.database:
             _database(repository, wanted, folder, evidence, say)
     except BackupError as error:
@@ -112,9 +111,10 @@ def _database(
     repository: Repository, wanted: Wanted, folder: Path, evidence: Evidence, say: Callable[[str], object]
 ) -> None:
     now = dt.datetime.now(dt.UTC)
-    known = book.sets(repository)
-    last = known[wanted.set] if wanted.set in known else newest(known.values())
-    needed = chain(known, last.id)
+    with evidence.step("打开与选定", restore=True):
+        say("打开备份库，选定备份")
+        needed = book.needed(repository, name=wanted.set)
+    last = needed[-1]
     about = evidence.database
     about.update(
         set=last.id, chain=[one.id for one in needed], bytes=sum(one.bytes for one in needed), server=last.server

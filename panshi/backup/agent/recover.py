@@ -18,7 +18,7 @@ from .files import digest_of
 from .mark import measure, read_tables, tables_of
 from .restic import Repository
 from .server import Server, quoted, text
-from .sets import chain, moment, newest
+from .sets import moment
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def _database(
         raise BackupError(
             "PS-E7470", f"数据库 {into} 已经存在", "用 restore_into 换一个名字，或用 restore_replace=true 就地恢复"
         )
-    last = newest(book.sets(repository).values(), lost.until)
-    needed = chain(book.sets(repository), last.id)
+    needed = book.needed(repository, lost.until)
+    last = needed[-1]
     bring.room(folder, needed)
     logs, archive = bring.logs(repository, last, folder, say)
     covered = archive.time if archive else moment(last.ended)

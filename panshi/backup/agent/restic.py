@@ -58,11 +58,13 @@ class Repository:
         place: where.
         host: restic's host name for what is saved.
         key: the password; without one the place's file is used.
-        cache: folder for what restic remembers of repositories; a proof has one of its own, which knows nothing yet.
+        cache: folder for what restic remembers of repositories. A restore has one of its own, which knows nothing
+            yet, and looks once at what there is.
     """
 
     def __init__(self, place: Place, host: str, key: str = "", cache: str = _CACHE) -> None:
         self.place, self.host, self._key, self._cache = place, host, key, cache
+        self._seen: list[Snapshot] | None = None
 
     def exists(self) -> bool:
         """Return whether there is a repository that the key opens.
@@ -88,13 +90,15 @@ class Repository:
 
     def snapshots(self, *tags: str) -> list[Snapshot]:
         """Return the snapshots that have all these tags, oldest first."""
-        wanted = [word for tag in ([",".join(tags)] if tags else []) for word in ("--tag", tag)]
-        found = json.loads(self._checked("snapshots", "--json", "--host", self.host, *wanted) or "[]") or []
-        rows = [
-            Snapshot(one["id"], one["time"], tuple(one.get("tags") or ()), tuple(one.get("paths") or ()))
-            for one in found
-        ]
-        return sorted(rows, key=lambda row: row.time)
+        rows = self._seen
+        if rows is None:
+            found = json.loads(self._checked("snapshots", "--json", "--host", self.host) or "[]") or []
+            rows = [
+                Snapshot(one["id"], one["time"], tuple(one.get("tags") or ()), tuple(one.get("paths") or ()))
+                for one in found
+            ]
+            self._seen = None if self._cache == _CACHE else rows
+        return sorted((row for row in rows if set(tags) <= set(row.tags)), key=lambda row: row.time)
 
     def save_stream(self, source: IO[bytes], name: str, tags: Sequence[str]) -> Saved:
         """Save what a stream gives, and return its length and hash. What it is worth is the caller's to know."""

@@ -149,7 +149,7 @@ def following(logs: Sequence[Logs], gtid: str) -> list[tuple[str, str]]:
             first.setdefault(name, one.id)
     files = [(id, name) for name, id in first.items()]
     for (_, before), (_, after) in zip(files, files[1:]):
-        if _number(after) != _number(before) + 1:
+        if number(after) != number(before) + 1:
             raise BackupError(
                 "PS-E7432",
                 f"二进制日志在 {before} 与 {after} 之间缺失，{gtid} 之后不能恢复到时间点",
@@ -158,7 +158,8 @@ def following(logs: Sequence[Logs], gtid: str) -> list[tuple[str, str]]:
     return files
 
 
-def _number(name: str) -> int:
+def number(name: str) -> int:
+    """Return the number of a binary log."""
     return int(name.rpartition(".")[2])
 
 
