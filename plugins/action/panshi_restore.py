@@ -41,6 +41,8 @@ class ActionModule(ActionBase):
         }
         _, arguments = self.validate_argument_spec(spec)
         lost = {name: plain(value) for name, value in arguments.items()}
+        # What was ended midway may have written something, so the run is in the record in any case.
+        result["panshi_record"] = record_payload(self._variables, self._templar.template, [])
         try:
             row = self._recover(lost.pop("place") or LOCAL, lost)
         except PanshiError as error:
@@ -49,8 +51,7 @@ class ActionModule(ActionBase):
         except AnsibleConnectionFailure as error:
             result.update(unreachable=True, msg=str(error).splitlines()[0])
             return result
-        rows = [{"kind": row.kind, **asdict(row)}]
-        result["panshi_record"] = record_payload(self._variables, self._templar.template, rows)
+        result["panshi_record"]["rows"] = [{"kind": row.kind, **asdict(row)}]
         if row.code:
             result.update(failed=True, msg=f"[{row.code}] {row.message}")
         else:
