@@ -30,16 +30,22 @@ SETTINGS = (
     "restore_bounds",
     "restore_max_age_hours",
     "restore_max_rpo_minutes",
+    "restore_tables_gone",
     "restore_threads",
 )
+# The role's: a playbook that restores does not run it.
+DEFAULTS: Mapping[str, Any] = {
+    "backup_folder": "/etc/panshi/backup",
+    "backup_repository": "/var/backups/panshi",
+    "backup_files": {"etc": ["/etc"]},
+}
 Ask = Callable[[dict[str, Any]], Mapping[str, Any]]
 
 
 def settings_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
     """Return what a source's variables say about its backups."""
     resolved = {name: plain(template(variables[name])) for name in SETTINGS if name in variables}
-    defaults = {"backup_folder": "/etc/panshi/backup", "backup_repository": "/var/backups/panshi"}
-    return {**defaults, **resolved}
+    return {**DEFAULTS, **resolved}
 
 
 def key_of(

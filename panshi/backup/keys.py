@@ -48,8 +48,8 @@ def keep_keys(
             elif value and value != entry.current.value:
                 raise PanshiError(
                     "PS-E7460",
-                    f"主机 {host} 上备份库 {name} 的密钥（{path}）与密钥库中的不同",
-                    "查明哪一个能打开备份库：主机上的，用 panshi secret import 存入；密钥库中的，删除主机上的文件",
+                    f"主机 {host} 上备份库 {name} 的密钥（{path}）与密码库中的不同",
+                    "查明哪一把能打开备份库：主机上的，移走密码库中的那一份；密码库中的，移走主机上的文件；然后重做",
                 )
     return done
 

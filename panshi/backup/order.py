@@ -47,12 +47,20 @@ def order_of(
         on: host that restores.
         place: name of the repository; empty: the last copy, which is the one that counts when the host is gone.
         key: of that repository, from the store.
-        last: tables that the last proof found.
+        last: tables that the last proof found; those that somebody has declared gone are not missed.
 
     Raises:
-        PanshiError: PS-E7447, the repository is a folder on the source and another host is to read it.
+        PanshiError: PS-E7447, the repository is a folder on the source and another host is to read it; PS-E7449,
+            nothing is declared to be backed up, and a proof of nothing would be none.
     """
     database = variables.get("backup_database") or {}
+    if variables.get("backup_database") is None and not variables.get("backup_files"):
+        raise PanshiError(
+            "PS-E7449",
+            f"主机 {source} 没有声明要备份什么，没有可以验证的",
+            "声明 backup_database 或 backup_files，或移出 backup 组",
+        )
+    gone = set(variables.get("restore_tables_gone") or ())
     return {
         **_begun(variables, source, on, place, key),
         "wanted": {
@@ -62,7 +70,7 @@ def order_of(
             "expect": database.get("expect", {}),
             "newest": database.get("newest", {}),
             "smoke": database.get("smoke", {}),
-            "last": list(last),
+            "last": [name for name in last if name not in gone],
             "hours": int(variables.get("restore_max_age_hours", 26)),
             "rpo": int(variables.get("restore_max_rpo_minutes", 60)),
             "bounds": _bounds(variables),
@@ -94,20 +102,24 @@ def recovery_of(
             "要恢复的须是一个数据库（可再指定一张表）或一些文件，二者之一",
             "给 restore_database 或 restore_files",
         )
-    if lost["at"]:
-        _zoned(str(lost["at"]))
+    at = _zoned(str(lost["at"])) if lost["at"] else ""
     if any(not path.startswith("/") for path in files):
         raise PanshiError("PS-E7474", "restore_files 须是绝对路径", "改正后重做")
-    return {**_begun(variables, source, on, place or LOCAL, key), "lost": {**lost, "bounds": _bounds(variables)}}
+    return {
+        **_begun(variables, source, on, place or LOCAL, key),
+        "lost": {**lost, "at": at, "bounds": _bounds(variables)},
+    }
 
 
-def _zoned(at: str) -> None:
+def _zoned(at: str) -> str:
+    """Return a time in the one form that every Python on a host reads."""
     try:
-        zone = dt.datetime.fromisoformat(at).tzinfo
+        time = dt.datetime.fromisoformat(at)
     except ValueError:
-        zone = None
-    if zone is None:
+        time = dt.datetime.min
+    if time.tzinfo is None:
         raise PanshiError("PS-E7474", f"时间 {at} 须有日期、秒与时区", "例如 2026-11-22T10:20:30+08:00")
+    return time.isoformat()
 
 
 def _begun(variables: Mapping[str, Any], source: str, on: str, place: str, key: str) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def back_up(repository: Repository, database: Database, now: dt.datetime, full: 
         saved = _streamed(repository, command, name)
         positions = _pairs(_first(Path(folder), _POSITIONS))
         info = _pairs(_first(Path(folder), _INFOS))
-    ended = dt.datetime.now(dt.UTC)
+    ended = dt.datetime.now(dt.timezone.utc)
     one = BackupSet(
         id=name,
         base=base.id if base else "",

@@ -109,7 +109,7 @@ def compare(root: Path, files: Mapping[str, Listed]) -> Compared:
         path = root / name.lstrip("/")
         try:
             found = path.lstat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             missing.append(name)
             continue
         if (found.st_mtime_ns, found.st_size) == (one.changed, one.bytes):

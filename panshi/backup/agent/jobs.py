@@ -41,7 +41,7 @@ class Host:
         Raises:
             BackupError: the job's, after it was written down.
         """
-        began = dt.datetime.now(dt.UTC)
+        began = dt.datetime.now(dt.timezone.utc)
         outcome: dict[str, Any] = {"job": job, "began": _stamp(began), "ok": False, "code": "", "message": ""}
         try:
             with self._lock():
@@ -50,7 +50,7 @@ class Host:
             outcome.update(code=error.code, message=error.message)
             raise
         finally:
-            outcome["ended"] = _stamp(dt.datetime.now(dt.UTC))
+            outcome["ended"] = _stamp(dt.datetime.now(dt.timezone.utc))
             path = self.settings.state / "status" / f"{job}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh = path.with_suffix(".new")
@@ -139,8 +139,6 @@ class Host:
     def keep(self) -> dict[str, Any]:
         """Remove from this host what need not be kept. Copies have rules that this host cannot change."""
         known = book.sets(self.local)
-        if not known:
-            return {"removed": 0}
         wanted = kept(list(known.values()), _now(), self.settings.keep)
         gone = self._unwanted_sets(known, wanted) + self._unwanted_logs([known[name] for name in wanted])
         gone += self._unwanted_files()
@@ -180,7 +178,7 @@ class Host:
 
 
 def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
+    return dt.datetime.now(dt.timezone.utc)
 
 
 def _stamp(time: dt.datetime) -> str:

@@ -255,7 +255,7 @@ class Repository:
             return BackupError(
                 "PS-E7411",
                 f"密钥打不开备份库 {self.place.name}",
-                "用密钥库中这台主机的备份密钥；它若也打不开，备份已不可用",
+                "用密码库中这台主机的备份密钥；它若也打不开，备份已不可用",
             )
         if any(word in said for word in _NO_REPOSITORY):
             return BackupError(

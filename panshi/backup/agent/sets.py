@@ -81,12 +81,12 @@ class Logs:
 
 def moment(text: str) -> dt.datetime:
     """Return the time of an id."""
-    return dt.datetime.strptime(text, FORMAT).replace(tzinfo=dt.UTC)
+    return dt.datetime.strptime(text, FORMAT).replace(tzinfo=dt.timezone.utc)
 
 
 def named(time: dt.datetime) -> str:
     """Return a time as ids have it."""
-    return time.astimezone(dt.UTC).strftime(FORMAT)
+    return time.astimezone(dt.timezone.utc).strftime(FORMAT)
 
 
 def read_set(raw: Mapping[str, Any]) -> BackupSet:
@@ -184,7 +184,7 @@ def kept(sets: Sequence[BackupSet], now: dt.datetime, keep: Keep) -> set[str]:
         while bases.get(name):
             name = bases[name]
             wanted.add(name)
-    return wanted
+    return wanted & bases.keys()
 
 
 def _first_of(fulls: Sequence[BackupSet], period: str, within: Any) -> set[str]:

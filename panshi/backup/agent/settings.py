@@ -131,11 +131,20 @@ def load(path: Path = SETTINGS) -> Settings:
             places=tuple(Place(**{**one, "options": tuple(one.get("options", ()))}) for one in raw["places"]),
             state=Path(raw["state"]),
             scratch=Path(raw["scratch"]),
-            database=Database(**database) if database else None,
-            files=raw["files"],
+            database=None if database is None else Database(**database),
+            files=_listed(raw["files"]),
             exclude=tuple(raw["exclude"]),
             keep=Keep(**raw["keep"]),
             free=int(raw["free"]),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BackupError("PS-E7400", f"读不了 {path}：{error!r}"[:300], "用 playbooks/backup.yml 重新部署") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        hint = "改正清单中的 backup_*，用 playbooks/backup.yml 重新部署"
+        raise BackupError("PS-E7400", f"读不了 {path}：{error!r}"[:300], hint) from error
+
+
+def _listed(files: Mapping[str, Any]) -> dict[str, list[str]]:
+    """A path that stands alone would be taken for a list of its letters, the first of which is all of the host."""
+    for name, paths in files.items():
+        if not isinstance(paths, list):
+            raise TypeError(f"files.{name} 须是路径的列表")
+    return dict(files)
