@@ -29,17 +29,14 @@ class Server:
             BackupError: PS-E7420, with what the server said.
         """
         command = ["mariadb", *self.options, "--batch", "--skip-column-names", "--quick", "--unbuffered"]
-        done = subprocess.run(
-            command,
-            input=";\n".join(statements) + ";\n",
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            check=False,
-        )
+        said = (";\n".join(statements) + ";\n").encode(errors="surrogateescape")
+        done = subprocess.run(command, input=said, capture_output=True, check=False)
         if done.returncode:
-            raise BackupError("PS-E7420", f"数据库：{last_line(done.stderr)}", "确认它在运行、备份账户能登录后重做")
-        return [[_plain(cell) for cell in line.split("\t")] for line in done.stdout.splitlines()]
+            reason = last_line(done.stderr.decode(errors="replace"))
+            raise BackupError("PS-E7420", f"数据库：{reason}", "确认它在运行、备份账户能登录后重做")
+        # Python knows more ends of a line than the client: a name or a value may hold them.
+        lines = done.stdout.decode(errors="surrogateescape").split("\n")[:-1]
+        return [[_plain(cell) for cell in line.split("\t")] for line in lines]
 
     def one(self, statement: str) -> str:
         """Return the first cell that a statement gives, empty without one."""

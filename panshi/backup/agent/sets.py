@@ -166,7 +166,8 @@ def number(name: str) -> int:
 def kept(sets: Sequence[BackupSet], now: dt.datetime, keep: Keep) -> set[str]:
     """Return the ids of the sets that are kept, with everything that they need.
 
-    The newest set is always kept, whatever its age: a host whose backups have stopped keeps its last one.
+    The newest set is always kept, whatever its age: a host whose backups have stopped keeps its last one. So is the
+    last one that had ended ``keep.days`` ago: the seconds after that are restored from it.
 
     Args:
         sets: all.
@@ -175,6 +176,7 @@ def kept(sets: Sequence[BackupSet], now: dt.datetime, keep: Keep) -> set[str]:
     """
     wanted: set[str] = {max(sets, key=lambda one: one.ended).id} if sets else set()
     wanted |= {one.id for one in sets if now - one.began <= dt.timedelta(days=keep.days)}
+    wanted |= {one.id for one in _before(sets, now - dt.timedelta(days=keep.days))}
     fulls = sorted((one for one in sets if one.full), key=lambda one: one.id)
     wanted |= _first_of(fulls, "%G-%V", lambda one: now - one.began <= dt.timedelta(days=keep.weeks))
     wanted |= _first_of(fulls, "%Y-%m", lambda one: _months(one.began, now) < keep.months)
@@ -185,6 +187,12 @@ def kept(sets: Sequence[BackupSet], now: dt.datetime, keep: Keep) -> set[str]:
             name = bases[name]
             wanted.add(name)
     return wanted & bases.keys()
+
+
+def _before(sets: Iterable[BackupSet], time: dt.datetime) -> list[BackupSet]:
+    """Return the last set that had ended by a time, from which the next second can be restored; none without one."""
+    ended = [one for one in sets if moment(one.ended) <= time]
+    return [max(ended, key=lambda one: one.ended)] if ended else []
 
 
 def _first_of(fulls: Sequence[BackupSet], period: str, within: Any) -> set[str]:
@@ -212,6 +220,5 @@ def logs_kept(logs: Sequence[Logs], sets: Sequence[BackupSet], now: dt.datetime,
         keep: how long.
     """
     horizon = now - dt.timedelta(days=keep.days)
-    before = [one for one in sets if moment(one.ended) <= horizon]
-    start = max(before, key=lambda one: one.ended).began if before else min((one.began for one in sets), default=now)
-    return {one.id for one in logs if one.time >= min(start, horizon)}
+    start = min([horizon, *(one.began for one in _before(sets, horizon))])
+    return {one.id for one in logs if one.time >= start}
