@@ -19,6 +19,9 @@ def places(variables: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     Args:
         variables: of the source: ``backup_folder``, ``backup_repository``, ``backup_copies``.
+
+    Raises:
+        PanshiError: PS-E7404, a copy is nowhere.
     """
     folder = str(variables["backup_folder"])
     local = {"name": LOCAL, "url": str(variables["backup_repository"]), "options": []}
@@ -29,6 +32,8 @@ def places(variables: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _copy(one: Mapping[str, Any], folder: str) -> dict[str, Any]:
     """Return a copy's place. That in a vault is reached by SSH with a key that can do nothing else there but append."""
     name, vault = str(one["name"]), one.get("vault")
+    if not vault and not one.get("url"):
+        raise PanshiError("PS-E7404", f"副本 {name} 没有地址", "在 backup_copies 中给它 url，或给 vault")
     if not vault:
         return {"name": name, "url": str(one["url"]), "options": [str(word) for word in one.get("options", ())]}
     reach = "ssh -F none -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=20"

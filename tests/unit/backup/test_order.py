@@ -18,7 +18,7 @@ HOST: dict[str, Any] = {
     "backup_database": {"expect": {"shop": ["orders"]}},
     "backup_copies": [
         {"name": "second", "url": "/srv/second"},
-        {"name": "vault", "url": "rclone:", "options": ["rclone.program=ssh vault1"]},
+        {"name": "vault", "vault": {"user": "vault-db1", "address": "vault1.example", "host_key": "ssh-ed25519 AAAA"}},
     ],
 }
 NOTHING = {"database": "", "table": "", "files": [], "at": "", "into": "", "replace": False}
@@ -51,10 +51,22 @@ def test_parsed_last_copy_counts_where_none_is_named() -> None:
     assert code_of(place_of, HOST, "offsite") == "PS-E7401"
 
 
+def test_parsed_vault_is_reached_with_its_own_key_and_no_settings_of_anybody() -> None:
+    (option,) = place_of(HOST, "vault")["options"]
+    words = option.split()
+    assert words[0] == "rclone.program=ssh" and words[-1] == "vault-db1@vault1.example"
+    assert words[words.index("-i") + 1] == "/etc/panshi/backup/vault.ssh" and words[words.index("-F") + 1] == "none"
+    assert "StrictHostKeyChecking=yes" in words and "UserKnownHostsFile=/etc/panshi/backup/vault.hosts" in words
+
+
+def test_parsed_copy_that_is_nowhere_is_refused() -> None:
+    assert code_of(places, {**DEFAULTS, "backup_copies": [{"name": "second"}]}) == "PS-E7404"
+
+
 def test_parsed_order_of_a_proof() -> None:
     order = order_of({**HOST, "restore_bounds": {"memory_mb": 64}}, "db1", "verify1", "", "key", ["shop.orders"])
     wanted = order["wanted"]
-    assert order["place"]["options"] == ["rclone.program=ssh vault1"] and order["host"] == "db1"
+    assert order["place"]["url"] == "rclone:" and order["host"] == "db1"
     assert wanted["database"] is True and wanted["files"] == ["etc"] and wanted["expect"] == {"shop": ["orders"]}
     assert wanted["bounds"] == {"memory": 64 << 20, "buffer": 256 << 20, "cpu": 100, "seconds": 21600}
     assert (wanted["hours"], wanted["rpo"], wanted["last"]) == (26, 60, ["shop.orders"])
