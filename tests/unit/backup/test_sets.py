@@ -139,6 +139,11 @@ def test_parsed_set_whose_base_somebody_removed_is_no_reason_to_stop() -> None:
     assert kept([SECOND], NOW, Keep()) == {SECOND.id}
 
 
+def test_parsed_only_set_of_a_host_stays_although_it_had_not_ended_when_the_days_began() -> None:
+    only = made(ago(days=1, minutes=10))
+    assert kept([only], NOW, Keep(days=1, weeks=0, months=0, years=0)) == {only.id}
+
+
 def test_parsed_first_full_one_of_week_month_and_year_stays() -> None:
     daily = [made(ago(days=number)) for number in range(400, -1, -1)]
     wanted = kept(daily, NOW, Keep(days=7, weeks=30, months=3, years=2))
