@@ -110,7 +110,7 @@ def prove(repository: Repository, wanted: Wanted, folder: Path, say: Callable[[s
 def _database(
     repository: Repository, wanted: Wanted, folder: Path, evidence: Evidence, say: Callable[[str], object]
 ) -> None:
-    now = dt.datetime.now(dt.UTC)
+    now = dt.datetime.now(dt.timezone.utc)
     with evidence.step("打开与选定", restore=True):
         say("打开备份库，选定备份")
         needed = book.needed(repository, name=wanted.set)
