@@ -83,7 +83,7 @@ def test_real_files_come_back_beside_or_in_place_of_what_is_there(shop: Backups)
         ({"restore_database": "shop", "restore_at": "2026-11-22 10:20:30"}, "PS-E7474"),
         ({"restore_database": "shop", "restore_at": "2020-01-01T00:00:00+08:00"}, "PS-E7430"),
         ({"restore_database": "shop", "restore_at": "2036-01-01T00:00:00+08:00"}, "PS-E7471"),
-        ({"restore_database": "shop", "restore_table": "nothing"}, "PS-E7472"),
+        pytest.param({"restore_database": "shop", "restore_table": "nothing"}, "PS-E7472", marks=pytest.mark.long),
         ({"restore_database": "shop", "restore_into": "shop"}, "PS-E7470"),
         ({"restore_files": ["/nowhere/at/all"]}, "PS-E7430"),
         ({"restore_database": "shop", "restore_place": "offsite"}, "PS-E7401"),
