@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from panshi.backup.agent.bring import covering
+from panshi.backup.agent.restic import Snapshot
 from panshi.backup.client import DEFAULTS
 from panshi.backup.order import order_of, place_of, places, recovery_of, recovery_row, row_of, tables_of
 from panshi.errors import PanshiError
@@ -134,6 +136,16 @@ RESULT: dict[str, Any] = {
     "database": {"rpo": 40, "tables": [{"table": "shop.orders"}]},
     "files": [],
 }
+
+
+def test_parsed_fewest_archives_that_hold_all_logs_are_read() -> None:
+    def archive(time: str, first: str) -> Snapshot:
+        return Snapshot(time, time, (f"set={time}", f"first={first}"), ())
+
+    early, late = archive("20261122T010000Z", "b.000009"), archive("20261122T020000Z", "b.000010")
+    same, empty = archive("20261122T030000Z", "b.000010"), archive("20261122T040000Z", "")
+    assert covering([early, late, same, empty]) == [same, early]
+    assert covering([empty]) == [] and covering([]) == []
 
 
 def test_parsed_record_of_a_proof() -> None:
