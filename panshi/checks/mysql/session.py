@@ -35,6 +35,8 @@ def login_failure(instance: Instance, params: Params) -> Verdict:
         return failed(
             f"{seen}；没有失败锁定的账户：{named(bare)}", "FAILED_LOGIN_ATTEMPTS 与 PASSWORD_LOCK_TIME 须同时设置"
         )
+    if not accounts:
+        return partial("没有口令账户", "没有 connection_control：今后新建的口令账户不受约束")
     return passed(f"{len(accounts)} 个口令账户均有失败锁定")
 
 

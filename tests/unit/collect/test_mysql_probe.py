@@ -31,7 +31,7 @@ while read -r line || [ -n "$line" ]; do
       case $id in
         plugins:*) echo "ERROR 1146 (42S02) at line 3: Table doesn't exist" ;;
         variables:*) printf 'Variable_name\\tValue\\nversion\\t10.11.6-MariaDB\\ndatadir\\t{folder}/data/\\n' ;;
-        replication:*) printf '*** 1. row ***\\n Slave_IO_Running: Yes\\n' ;;
+        replication:*) printf 'Slave_IO_Running\\nYes\\n' ;;
         *) printf 'Name\\nanswer\\n' ;;
       esac ;;
   esac
@@ -110,7 +110,7 @@ def test_emulated_server_is_asked_and_an_error_is_that_of_its_question(tmp_path:
     row = items["mysql.servers"]["out"].rstrip("\n").split("\t")
     assert (row[0], *row[2:5]) == ("77", "mariadbd", str(machine.socket), "10.11.6-MariaDB")
     assert items[f"mysql.databases:{machine.socket}"]["out"] == "answer\n"
-    assert "Slave_IO_Running: Yes" in items[f"mysql.replication:{machine.socket}"]["out"]
+    assert items[f"mysql.replication:{machine.socket}"]["out"] == "Slave_IO_Running\nYes\n"
     assert "Variable_name" not in items[f"mysql.variables:{machine.socket}"]["out"]
     plugins = items[f"mysql.plugins:{machine.socket}"]
     assert (plugins["rc"], plugins["out"]) == (1, "")
