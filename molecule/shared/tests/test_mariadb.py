@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from testinfra.host import Host
 
 
@@ -23,12 +25,13 @@ def test_real_audit_hears_a_change_of_structure_and_its_plugin_cannot_be_unloade
 
 
 def test_real_rotation_of_the_audit_log_goes_on_in_a_new_file(host: Host) -> None:
+    name = f"later_{uuid.uuid4().hex}"
     with host.sudo():
         assert host.run("logrotate --force /etc/logrotate.d/mariadb-audit").rc == 0
-    sql(host, "CREATE DATABASE later; DROP DATABASE later")
+    sql(host, f"CREATE DATABASE {name}; DROP DATABASE {name}")
     with host.sudo():
-        assert "later" in host.file("/var/log/mysql-audit/audit.log").content_string
-        assert "later" not in host.file("/var/log/mysql-audit/audit.log.1").content_string
+        assert name in host.file("/var/log/mysql-audit/audit.log").content_string
+        assert name not in host.file("/var/log/mysql-audit/audit.log.1").content_string
 
 
 def test_real_files_of_the_host_are_out_of_reach(host: Host) -> None:
