@@ -29,6 +29,8 @@ STATE = Path("/var/lib/panshi-vault")
 ACCOUNT = "vault-"
 DAY = 86400
 MIB, GIB = 1 << 20, 1 << 30
+# From here on a client is reported as full: the next backup may be refused.
+NEARLY = 0.95
 # How much a session may bring before the folder is measured again.
 ROUND = 256 * MIB
 # An upload that has not grown for so long has been cut off: sshd ends a silent connection long before.
@@ -418,7 +420,7 @@ def watch(vault: Vault, client: Client, now: float) -> dict[str, Any]:
     write(known_file, "\n".join(sorted(verified)))
     found: dict[str, Any] = {"bytes": total, "max_bytes": client.limit, "newest": iso(newest) if newest else ""}
     found["rejected"] = sum(1 for path in client.held.glob("*-rejected") for _ in walk(path))
-    found["state"] = "full" if total >= client.limit else "rejected" if rejected else "ok"
+    found["state"] = "full" if total >= NEARLY * client.limit else "rejected" if rejected else "ok"
     found["message"] = f"移出 {len(rejected)} 个不完整或不合规的对象：{rejected[0]}" if rejected else ""
     return found
 
@@ -472,7 +474,7 @@ def restic(client: Client, *arguments: str) -> str:
     done = subprocess.run([*command, *arguments], env=environment, input=password, capture_output=True, cwd="/")
     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
     if done.returncode:
-        why = next((line for line in said if line.startswith("Fatal")), said[-1] if said else "")
+        why = next((line for line in said if line.startswith(("Fatal", "unable"))), said[-1] if said else "")
         text = f"{client.name}：restic {arguments[0]} 失败：{why[:300]}"
         raise VaultError("PS-E7345", text, "先查明原因；保护期内到过的都还在，见手册“被破坏之后”")
     return done.stdout.decode("utf-8", "replace")
