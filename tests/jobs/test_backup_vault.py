@@ -310,6 +310,7 @@ def test_real_thief_with_everything_of_a_client_destroys_nothing_that_had_come_b
     assert known <= set(estate.restored(at))
 
 
+@pytest.mark.long
 def test_real_junk_fills_the_clients_own_room_and_no_more(estate: Estate) -> None:
     name = OTHER
     restic = f"restic -r rclone: --no-cache -o {shlex.quote(f'rclone.program={estate.reach(name)}')}"

@@ -380,10 +380,10 @@ def serve(vault: Vault) -> int:
 
 
 def room(vault: Vault, client: Client) -> int:
-    """Return how many bytes a client may bring before the folder is to be measured again; from zero down none."""
+    """Return how many bytes a client may bring before the folder is to be measured again."""
     disk = os.statvfs(client.repo)
     free = disk.f_bavail * disk.f_frsize
-    return min(client.limit - used(client.repo), free - vault.keep_free, ROUND)
+    return max(0, min(client.limit - used(client.repo), free - vault.keep_free, ROUND))
 
 
 def _full(vault: Vault, client: Client) -> VaultError:

@@ -153,7 +153,8 @@ def test_parsed_room_ends_at_the_limit_and_before_the_disk_does(client: Any) -> 
     assert vault.room(estate, client) == vault.ROUND
     assert vault.room(estate, client._replace(limit=taken + 10)) == 10
     assert vault.room(estate, client._replace(limit=taken)) == 0
-    assert vault.room(estate._replace(keep_free=1 << 60), client) < 0
+    assert vault.room(estate, client._replace(limit=taken - 1)) == 0
+    assert vault.room(estate._replace(keep_free=1 << 60), client) == 0
 
 
 def test_parsed_what_is_not_what_its_name_says_is_moved_out_and_nothing_else(client: Any, state: Path) -> None:
