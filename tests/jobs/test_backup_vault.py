@@ -107,6 +107,11 @@ class Estate:
         told = " ".join(map(shlex.quote, words))
         return self.copies.sh(CLIENT, f"restic -r rclone: --no-cache -o {told} 2>&1", check=check)
 
+    def listed(self) -> list[str]:
+        """Return the snapshots of the client's files that the second copy has."""
+        said = self.client("snapshots", "--json", "--path", "/srv/files")
+        return [one["id"] for one in json.loads(said.splitlines()[-1])]
+
     def send(self) -> str:
         """Change the files, back them up, bring the snapshot to the vault, and return the files' checksums."""
         script = "for n in 1 2 3; do head -c 700000 /dev/urandom >/srv/files/$n; done; cd /srv/files; sha256sum *"
@@ -212,7 +217,7 @@ def test_emulated_days_after_the_protection_copies_are_thinned_by_arrival_and_he
     assert done.returncode == 0, done.stderr
     told = estate.status()["clients"][CLIENT]["keep"]
     assert (told["state"], told["snapshots"], told["forgotten"]) == ("ok", 2, 1) and told["held"] > 0
-    assert len(json.loads(estate.client("snapshots", "--json").splitlines()[-1])) == 2
+    assert len(estate.listed()) == 2
     # what was thinned is still to be had, to the byte, from the time before
     before = estate.on_vault("date -u -d '50 days ago' +%Y-%m-%dT%H:%M:%SZ").strip()
     assert estate.restored(before) == [estate.sums["first"], estate.sums["second"]]
@@ -242,18 +247,21 @@ def test_real_exercise_sees_every_attempt_refused_and_records_it(estate: Estate)
 
 
 def test_real_exercise_fails_loudly_when_the_vault_is_not_append_only(estate: Estate) -> None:
-    """Broken on purpose: the option that makes it append-only is taken out of the forced command."""
-    estate.on_vault(f"""sed -i.whole 's/ "--append-only",//' {PROGRAM}""")
+    """Broken on purpose: the forced command is not append-only any more, and who works every day is let in again."""
+    there = estate.listed()
+    sshd = "/etc/ssh/sshd_config.d/00-panshi-vault.conf"
+    estate.on_vault(f"""sed -i.whole 's/ "--append-only",//' {PROGRAM}; mv {sshd} {sshd}.whole""")
+    estate.on_vault(f"sed '/^DenyUsers/d' {sshd}.whole >{sshd}; systemctl reload ssh")
     try:
-        done = estate.exercise(vault_exercise_operator="")
+        done = estate.exercise()
     finally:
-        estate.on_vault(f"mv {PROGRAM}.whole {PROGRAM}")
+        estate.on_vault(f"for file in {PROGRAM} {sshd}; do mv $file.whole $file; done; systemctl reload ssh")
     assert done.status != 0 and "PS-E7350" in done.out, done.out[-3000:]
     (run,) = done.runs("backup_vault_exercise")
     through = {row.attempt for row in run.exercises if not row.refused}
-    assert {"delete-snapshots", "delete-index", "delete-data", "overwrite-config", "restore"} <= through
+    assert {"delete-snapshots", "delete-index", "delete-data", "overwrite-config", "operator", "restore"} <= through
     # it was only the scratch that was at stake
-    assert len(json.loads(estate.client("snapshots", "--json", "--path", "/srv/files").splitlines()[-1])) == 2
+    assert estate.listed() == there
 
 
 def test_real_who_works_every_day_does_not_get_in(estate: Estate) -> None:
@@ -273,7 +281,7 @@ def test_real_thief_with_everything_of_a_client_destroys_nothing_that_had_come_b
     other = estate.on_vault(f"cd /srv/panshi-vault/{OTHER} && find . | sort && find . -type f -exec sha256sum {{}} +")
     at = estate.on_vault("date -u +%Y-%m-%dT%H:%M:%SZ; sleep 1.1").strip()
     # what restic itself would do; each of these repeats itself for most of a minute once it is refused
-    newest = json.loads(estate.client("snapshots", "--json", "--path", "/srv/files").splitlines()[-1])[-1]["id"]
+    newest = estate.listed()[-1]
     estate.client("backup", "--time", "2031-01-01 00:00:00", "/srv/files")
     running = f"restic -r rclone: --no-cache -o {shlex.quote(f'rclone.program={estate.reach()}')}"
     running = f"timeout 4 {running} --password-file {KEYS}/{CLIENT}.password"
