@@ -399,6 +399,72 @@ class PermissionRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LogProofRow(Row):
+    """What a host has proven of one declared log (``panshi/logs/proof.py``).
+
+    ``way`` is real (the product wrote the counted lines), scratch (a log of the same policy) or none. ``retention`` is
+    kept, growing (younger than the term, and nothing is gone), short, unknown (lines without a time) or none; ``days``
+    is the age of the oldest line that can be read. ``begun`` and ``oldest`` are UTC (ISO 8601). ``status`` is pass,
+    partial or fail; ``head`` the last hash of the archive's manifest; ``cpu`` seconds of logrotate.
+    """
+
+    kind: ClassVar[str] = "log_proof"
+    host: str
+    name: str
+    style: str
+    environment: str
+    paths: Sequence[str]
+    way: str
+    said: str
+    lines: int
+    lost: int
+    doubled: int
+    rotations: int
+    reopened: bool
+    packed: int
+    archives: int
+    bytes: int
+    immutable: bool
+    begun: str
+    oldest: str
+    days: int
+    legal_days: int
+    keep_days: int
+    retention: str
+    status: str
+    findings: Sequence[str]
+    head: str
+    cpu: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogReviewRow(Row):
+    """What the logs of a host say of a period, counted; ``since``, ``until`` and ``oldest`` are UTC (ISO 8601).
+
+    ``severities`` counts messages by syslog severity (or unknown). ``errors`` are ``[times, program, folded text]``,
+    ``failed`` ``[times, account, source]``, ``privilege`` ``[times, account, what]``, ``accounts`` ``[time, text]``,
+    ``audit`` counts records by type, ``gaps`` are ``[from, to, minutes]``. ``cut`` says why it is not all of it.
+    """
+
+    kind: ClassVar[str] = "log_review"
+    host: str
+    since: str
+    until: str
+    sources: Sequence[str]
+    messages: int
+    severities: Mapping[str, int]
+    errors: Sequence[Sequence[Any]]
+    failed: Sequence[Sequence[Any]]
+    privilege: Sequence[Sequence[Any]]
+    accounts: Sequence[Sequence[Any]]
+    audit: Mapping[str, int]
+    gaps: Sequence[Sequence[Any]]
+    oldest: str
+    cut: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EndRow(Row):
     """The last line of a complete run. ``seconds`` is the wall time of the job, ``exit`` its exit status."""
 
@@ -428,6 +494,8 @@ _LISTS: Mapping[type[Row], str] = {
     AccountRow: "accounts",
     PermissionRow: "permissions",
     ExerciseRow: "exercises",
+    LogProofRow: "log_proofs",
+    LogReviewRow: "log_reviews",
 }
 # What may stand between the first row and the last one, by its kind.
 ROWS: Mapping[str, type[Row]] = {**{row.kind: row for row in _LISTS}, SignedRow.kind: SignedRow}
@@ -480,6 +548,8 @@ class Run:
     accounts: Sequence[AccountRow] = ()
     permissions: Sequence[PermissionRow] = ()
     exercises: Sequence[ExerciseRow] = ()
+    log_proofs: Sequence[LogProofRow] = ()
+    log_reviews: Sequence[LogReviewRow] = ()
 
     def facts(self, host: str) -> Mapping[str, Any] | None:
         """Return the collected document of a host, read now, or None when nothing was collected.
