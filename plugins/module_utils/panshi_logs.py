@@ -23,6 +23,7 @@ import struct
 import subprocess
 import sys
 import time
+import zlib
 from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 CONFIG = "/etc/panshi/logs.json"
@@ -40,6 +41,9 @@ _IMMUTABLE, _APPEND_ONLY = 0x10, 0x20
 _GET_FLAGS, _SET_FLAGS = 0x80086601, 0x40086602
 # A file of the self style that nobody has open and that has just been written may be opened again at once.
 _QUIET_SECONDS = 600
+
+# What reading a log may raise: the file system, and an archive that is cut off or damaged.
+UNREADABLE = (OSError, EOFError, ValueError, zlib.error)
 
 Policy = Dict[str, Any]
 Findings = List[str]
@@ -107,8 +111,9 @@ def _moment(year: int, month: int, day: int, clock: Iterable[bytes], zone: Optio
 
 
 def opened(path: str) -> BinaryIO:
-    """Open a log for reading, compressed or not."""
-    return gzip.open(path, "rb") if path.endswith(".gz") else open(path, "rb")  # type: ignore[return-value]
+    """Open a log for reading, compressed or not; a link that an application has put in its place is refused."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+    return gzip.GzipFile(fileobj=file, mode="rb") if path.endswith(".gz") else file  # type: ignore[return-value]
 
 
 def first_time(path: str, now: float) -> Optional[float]:
@@ -122,7 +127,7 @@ def first_time(path: str, now: float) -> Optional[float]:
                 moment = line_time(line, now)
                 if moment is not None:
                     return moment
-    except (OSError, EOFError, ValueError):
+    except UNREADABLE:
         pass
     return None
 
@@ -406,7 +411,7 @@ def keep_one(config: Dict[str, Any], policy: Policy, now: float) -> Findings:
             continue
         try:
             archive(policy, folder, source, now)
-        except (OSError, EOFError) as error:
+        except UNREADABLE as error:
             wrong.append("%s 没有归档，原文还在：%s" % (source, error))
     for name, row in sorted(kept(manifest(folder)[0]).items()):
         if _age(row, now) > policy["keep_days"] * DAY:

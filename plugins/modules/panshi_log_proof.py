@@ -143,7 +143,7 @@ def prove(config: Dict[str, Any], policy: Dict[str, Any], load: Load, asking_onl
             figures, wrong = logs.verify(config, policy)
             found["wrong"] += wrong + _live(policy)
             found.update(figures)
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
+    except (*logs.UNREADABLE, subprocess.SubprocessError) as error:
         found["wrong"].append("[PS-E7335] 证明没有做完：%s" % error)
     found["seconds"] = round(time.monotonic() - began, 2)
     return found
@@ -417,7 +417,7 @@ def numbers_in(paths: List[str], mark: str) -> Counter:
                 for line in file:
                     for number in pattern.findall(line):
                         seen[int(number)] += 1
-        except (OSError, EOFError):
+        except logs.UNREADABLE:
             continue
     return seen
 

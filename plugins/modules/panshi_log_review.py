@@ -114,6 +114,10 @@ def main() -> None:
     module.exit_json(changed=False, review=review.told())
 
 
+class Unreadable(Exception):
+    """A source that could not be read to its end; what it said before is counted."""
+
+
 class Review:
     """What has been counted so far of the messages between ``since`` and ``until``, which come oldest first."""
 
@@ -127,9 +131,15 @@ class Review:
 
     def read(self, messages: Iterator[Message], until: float, deadline: float) -> bool:
         """Count messages; return whether there was one. A file after another one may go back in time."""
-        before = 0.0
-        first = last = 0.0
-        for moment, severity, program, text in messages:
+        before = first = last = 0.0
+        while True:
+            try:
+                moment, severity, program, text = next(messages)
+            except StopIteration:
+                break
+            except Unreadable as error:
+                self.cut = str(error)
+                break
             if self.messages % 1000 == 0 and time.monotonic() > deadline:
                 self.cut = "时间用尽，读到 %s" % iso(moment)
                 break
@@ -176,7 +186,7 @@ class Review:
                         found = _AUDIT_TYPE.search(line[:200])
                         if found and int(found.group(2)) >= self.since:
                             self.audit[found.group(1).decode()] += 1
-            except (OSError, EOFError) as error:
+            except logs.UNREADABLE as error:
                 self.cut = "%s 读不完：%s" % (path, error)
 
     def gaps(self) -> List[List[Any]]:
@@ -312,8 +322,8 @@ def file_messages(path: str, now: float) -> Iterator[Message]:
                 moment = logs.line_time(line, now)
                 if found and moment is not None:
                     yield moment, "unknown", clean(found.group(1)), found.group(2)
-    except (OSError, EOFError):
-        return
+    except logs.UNREADABLE as error:
+        raise Unreadable("%s 读不完：%s" % (path, error)) from error
 
 
 def iso(moment: float) -> str:
