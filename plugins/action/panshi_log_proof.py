@@ -20,6 +20,7 @@ _SPEC = {
     "rate": {"type": "int"},
     "seconds": {"type": "float"},
     "rotations": {"type": "int"},
+    "probe_rate": {"type": "int"},
 }
 
 

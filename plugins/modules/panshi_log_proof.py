@@ -54,6 +54,10 @@ options:
     description: Forced rotations meanwhile.
     type: int
     default: 3
+  probe_rate:
+    description: Lines a second that a running product is asked for, at the most.
+    type: int
+    default: 200
   heads:
     description: By log, the last hash of its manifest that an earlier proof has seen.
     type: dict
@@ -79,8 +83,6 @@ now:
 """
 
 PROGRAM = "/usr/local/lib/panshi/panshi_logs.py"
-# Requests, statements and messages a second that a running product is asked for, at the most.
-_PROBE_RATE = 200
 # journald and rsyslog may still hold messages when the last one was sent.
 _SETTLE_SECONDS = 15
 # logrotate names a file by the second.
@@ -99,6 +101,7 @@ def main() -> None:
             "rate": {"type": "int", "default": 2000},
             "seconds": {"type": "float", "default": 4},
             "rotations": {"type": "int", "default": 3},
+            "probe_rate": {"type": "int", "default": 200},
             "heads": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
@@ -107,7 +110,7 @@ def main() -> None:
     os.environ["LC_ALL"] = "C"
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
     config = {"archive": given["archive"], "logs": given["logs"], "min_free_percent": 0}
-    load = Load(given["rate"], given["seconds"], given["rotations"])
+    load = Load(given["rate"], given["seconds"], given["rotations"], given["probe_rate"])
     proofs = [prove(config, policy, load, bool(module.check_mode)) for policy in given["logs"]]
     for proof in proofs:
         proof["head_known"] = given["heads"].get(proof["name"], "") in proof.pop("hashes", [])
@@ -117,8 +120,8 @@ def main() -> None:
 class Load:
     """How much a writer writes, and how often it is rotated meanwhile."""
 
-    def __init__(self, rate: int, seconds: float, rotations: int) -> None:
-        self.rate, self.seconds, self.rotations = rate, seconds, rotations
+    def __init__(self, rate: int, seconds: float, rotations: int, probe_rate: int = 200) -> None:
+        self.rate, self.seconds, self.rotations, self.probe_rate = rate, seconds, rotations, probe_rate
 
 
 def prove(config: Dict[str, Any], policy: Dict[str, Any], load: Load, asking_only: bool = False) -> Result:
@@ -476,7 +479,7 @@ class _Probe:
 
     def __init__(self, probe: Dict[str, Any], token: str, load: Load) -> None:
         self.probe, self.token = probe, token
-        self.rate = min(_PROBE_RATE, load.rate)
+        self.rate = load.probe_rate
         self._ending = False
         reader, writer = os.pipe()
         self.pid = os.fork()

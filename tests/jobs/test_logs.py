@@ -1,0 +1,165 @@
+"""Logs on real hosts: products and applications are rotated under a counting writer, and every damage is found."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from logs_run import ARCHIVE, LogHosts, log_hosts, manifest
+
+from panshi.record import LogReviewRow
+
+pytestmark = [pytest.mark.lab]
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogHosts]:
+    with log_hosts(tmp_path_factory.mktemp("logs")) as made:
+        yield made
+
+
+def test_real_every_log_is_rotated_under_a_counting_writer_and_nothing_is_lost(hosts: LogHosts) -> None:
+    done, rows = hosts.prove()
+    assert done.status == 0, done.out[-4000:]
+    assert {name: row.way for name, row in rows.items()} == {
+        **dict.fromkeys(("portal-nginx", "portal", "slow"), "real"),
+        **dict.fromkeys(("app", "catalina-out", "access"), "scratch"),
+        "uploads": "none",
+    }
+    for name, row in rows.items():
+        assert (row.doubled, list(row.findings)) == (0, []), name
+        if row.way != "none":
+            assert row.reopened and row.rotations == 3 and row.lines > 300 and row.packed >= 1, row
+        if name != "catalina-out":
+            assert row.lost == 0, row
+    assert rows["catalina-out"].status == "partial"
+    assert rows["access"].oldest.startswith(("2026-10-31", "2026-11-01")) and rows["access"].retention == "growing"
+    assert {path.suffix for path in (hosts.folder / "estate").iterdir()} == {".xlsx", ".html", ".sha256"}
+    assert manifest(hosts, "portal-nginx")[-1]["event"] == "archived"
+
+
+def test_real_second_run_changes_nothing(hosts: LogHosts) -> None:
+    second = hosts.apply()
+    assert second.status == 0 and second.recap["web1"]["changed"] == 0, second.out[-3000:]
+
+
+def test_real_policy_that_does_not_have_the_product_reopen_is_found(hosts: LogHosts) -> None:
+    hosts.sh("cp /etc/logrotate.d/nginx /root/kept; sed -i '/postrotate/,/endscript/d' /etc/logrotate.d/nginx")
+    try:
+        done, rows = hosts.prove("portal-nginx", logs_proof_rotations=1)
+    finally:
+        hosts.sh("cp /root/kept /etc/logrotate.d/nginx; systemctl reload nginx; kill -USR1 $(cat /run/nginx.pid)")
+    assert done.status != 0 and "[PS-E7325]" in done.out
+    assert rows["portal-nginx"].status == "fail" and not rows["portal-nginx"].reopened
+    assert any("PS-E7331" in one and "nginx" in one for one in rows["portal-nginx"].findings)
+
+
+def test_real_archive_that_somebody_deleted_and_a_manifest_written_anew_are_found(hosts: LogHosts) -> None:
+    hosts.sh(f"rm -f {ARCHIVE}/portal/*.gz")
+    done, rows = hosts.prove("portal")
+    assert done.status != 0 and any("被删除" in one for one in rows["portal"].findings), done.out[-3000:]
+    hosts.sh(f"rm -rf {ARCHIVE}/portal")
+    done, rows = hosts.prove("portal")
+    assert any("PS-E7338" in one for one in rows["portal"].findings), done.out[-3000:]
+
+
+@pytest.mark.long
+def test_real_copytruncate_declared_as_lossless_is_judged_by_its_loss(hosts: LogHosts) -> None:
+    done, rows = hosts.prove("catalina-out", logs_proof_rate=20000, logs_proof_seconds=60, logs_proof_rotations=10)
+    row = rows["catalina-out"]
+    print(f"copytruncate, {row.lines} lines, {row.rotations} rotations: {row.lost} lost, {row.cpu} s of logrotate")
+    assert done.status == 0 and row.status == "partial" and row.doubled == 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["app", "access"])
+def test_real_20000_lines_a_second_for_a_minute_and_ten_rotations(hosts: LogHosts, name: str) -> None:
+    done, rows = hosts.prove(name, logs_proof_rate=20000, logs_proof_seconds=60, logs_proof_rotations=10)
+    row = rows[name]
+    print(f"{name}: {row.lines} lines, {row.rotations} rotations: lost {row.lost}, doubled {row.doubled}, {row.cpu} s")
+    assert done.status == 0, done.out[-3000:]
+    assert row.lines > 60 * 15000 and (row.lost, row.doubled, row.rotations) == (0, 0, 10)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["portal-nginx", "portal", "slow"])
+def test_real_products_as_fast_as_they_can_be_asked(hosts: LogHosts, name: str) -> None:
+    # journald would drop what is above its rate; it is the product that is asked here.
+    hosts.sh("mkdir -p /etc/systemd/journald.conf.d; printf '[Journal]\\nRateLimitIntervalSec=0\\n'"
+             " >/etc/systemd/journald.conf.d/50-rate.conf; systemctl restart systemd-journald rsyslog")  # fmt: skip
+    done, rows = hosts.prove(
+        name, logs_proof_rate=20000, logs_proof_probe_rate=20000, logs_proof_seconds=60, logs_proof_rotations=10
+    )
+    row = rows[name]
+    print(f"{name}: {row.lines} lines, {row.rotations} rotations: lost {row.lost}, doubled {row.doubled}, {row.cpu} s")
+    assert done.status == 0, done.out[-3000:]
+    assert (row.lost, row.doubled, row.rotations) == (0, 0, 10)
+
+
+def test_real_review_counts_what_happened_and_binary_lines_break_nothing(hosts: LogHosts) -> None:
+    hosts.sh(
+        "logger -p auth.info -t sshd 'Failed password for invalid user oracle from 203.0.113.9 port 22 ssh2';"
+        " logger -p local6.err -t portal 'order 17 from 203.0.113.9 failed';"
+        " logger -p local6.err -t portal 'order 18 from 203.0.113.10 failed';"
+        " useradd -M stray; head -c 20000 /dev/urandom >>/var/log/auth.log;"
+        " head -c 2000 /dev/urandom | logger -t noise || true"
+    )
+    done = hosts.operator.play("log_review.yml", limit=["web1"], logs_folder=str(hosts.folder))
+    assert done.status == 0, done.out[-3000:]
+    (row,) = [row for run in done.runs("log_review") for row in run.log_reviews]
+    assert isinstance(row, LogReviewRow)
+    assert [1, "oracle", "203.0.113.9"] in [list(one) for one in row.failed]
+    assert [2, "portal", "order <数> from <地址> failed"] in [list(one) for one in row.errors]
+    assert any("useradd" in text and "stray" in text for _, text in row.accounts)
+    assert any(one[1] == "ops" and "sudo" in one[2] for one in row.privilege) and row.oldest
+    assert list((hosts.folder / "estate").glob("日志审查记录单-*.xlsx"))
+
+
+@pytest.mark.long
+def test_real_log_server_away_and_rsyslog_restarted_meanwhile_loses_no_line(hosts: LogHosts) -> None:
+    forward = ["linux-remote-syslog", "linux-syslog-tls", "linux-rsyslog-enabled", "linux-syslog-rules"]
+    done = hosts.operator.play("harden.yml", limit=["web1"], harden_opt_in=["all"], harden_checks=forward)
+    assert done.status == 0, done.out[-4000:]
+    send(hosts, 0, 500)
+    arrived(hosts, 500)
+    hosts.copies.sh("hub12", "systemctl stop rsyslog")
+    send(hosts, 500, 15500)
+    hosts.sh("systemctl restart rsyslog")
+    send(hosts, 15500, 16000)
+    hosts.copies.sh("hub12", "systemctl start rsyslog")
+    seen = arrived(hosts, 16000)
+    print(f"16000 sent, {len(seen)} arrived, {sum(seen.values()) - len(seen)} twice")
+    assert set(seen) == set(range(16000))
+
+
+def send(hosts: LogHosts, first: int, last: int) -> None:
+    """Have the host log numbered lines, no faster than journald takes them."""
+    script = (
+        "import syslog, time\n"
+        "syslog.openlog('numbered', 0, syslog.LOG_AUTH)\n"
+        f"for number in range({first}, {last}):\n"
+        "    syslog.syslog(syslog.LOG_INFO, 'away-%09d' % number)\n"
+        "    number % 20 or time.sleep(0.01)\n"
+    )
+    hosts.sh("mkdir -p /etc/systemd/journald.conf.d; printf '[Journal]\\nRateLimitIntervalSec=0\\n'"
+             " >/etc/systemd/journald.conf.d/50-rate.conf; systemctl restart systemd-journald")  # fmt: skip
+    hosts.sh(f'python3 -c "{script}"')
+
+
+def arrived(hosts: LogHosts, wanted: int) -> Counter[int]:
+    """Wait until that many different lines are on the log server; return how often each is there."""
+    seen: Counter[int] = Counter()
+    for _ in range(90):
+        text = hosts.copies.sh("hub12", "grep -rhoa 'away-[0-9]*' /var/log/remote || true")
+        seen = Counter(int(number) for number in re.findall(r"away-(\d{9})", text))
+        if len(seen) >= wanted:
+            return seen
+        time.sleep(1)
+    return seen
