@@ -85,6 +85,7 @@ now:
 PROGRAM = "/usr/local/lib/panshi/panshi_logs.py"
 # journald and rsyslog may still hold messages when the last one was sent.
 _SETTLE_SECONDS = 15
+_END = 1 << 18
 # logrotate names a file by the second.
 _PAUSE = 1.1
 _MARK = "panshi-log-proof"
@@ -438,12 +439,7 @@ def _through_product(config: Dict[str, Any], policy: Dict[str, Any], load: Load,
         _rotate_meanwhile([policy["config"]], "", load, found)
     finally:
         sent = probe.end()
-    deadline = time.monotonic() + _SETTLE_SECONDS
-    while time.monotonic() < deadline:
-        paths = logs.live_files(policy) + logs.rotated_files(policy, time.time(), {})
-        if len(numbers_in(paths, token)) >= len(sent):
-            break
-        time.sleep(0.5)
+    _wait_for(policy, "%s%09d" % (token, sent[-1]) if sent else token)
     found["wrong"] += _stale(policy)
     done = subprocess.run(
         [_interpreter(), PROGRAM, "keep", policy["name"]],
@@ -458,6 +454,18 @@ def _through_product(config: Dict[str, Any], policy: Dict[str, Any], load: Load,
     found["packed"] = len(new)
     found["reopened"] = not any("PS-E7331" in line for line in found["wrong"])
     found.update(way="real", said="由产品自己写入 %d 行（每行含 %s）；没有别的写入" % (len(sent), token))
+
+
+def _wait_for(policy: Dict[str, Any], mark: str) -> None:
+    """Wait until the last line is in the log; only ends are read, since a log may be large."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while time.monotonic() < deadline:
+        for path in logs.live_files(policy):
+            with open(path, "rb") as file:
+                file.seek(max(0, os.stat(path).st_size - _END))
+                if mark.encode() in file.read():
+                    return
+        time.sleep(0.2)
 
 
 def _stale(policy: Dict[str, Any]) -> List[str]:
