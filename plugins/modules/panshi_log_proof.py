@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import http.client
 import json
@@ -86,6 +87,7 @@ PROGRAM = "/usr/local/lib/panshi/panshi_logs.py"
 # journald and rsyslog may still hold messages when the last one was sent.
 _SETTLE_SECONDS = 15
 _END = 1 << 18
+_DELETED = " (deleted)"
 # logrotate names a file by the second.
 _PAUSE = 1.1
 _MARK = "panshi-log-proof"
@@ -182,7 +184,21 @@ def _live(policy: Dict[str, Any]) -> List[str]:
             wrong.append("[PS-E7332] %s 的权限 %04o 宽于 %s" % (path, known.st_mode & 0o7777, policy["mode"]))
     if not live:
         wrong.append("[PS-E7333] 没有日志文件 %s" % "、".join(policy["paths"]))
-    return wrong
+    return wrong + _deleted(policy["paths"])
+
+
+def _deleted(patterns: List[str]) -> List[str]:
+    """Return the logs that somebody has deleted while a process has them open: they are gone when it lets go."""
+    found = {}  # type: Dict[str, str]
+    for link in glob.iglob("/proc/[0-9]*/fd/*"):
+        try:
+            target = os.readlink(link)
+        except OSError:
+            continue
+        path = target[: -len(_DELETED)]
+        if target.endswith(_DELETED) and any(fnmatch.fnmatchcase(path, one) for one in patterns):
+            found[path] = link.split("/")[2]
+    return ["[PS-E7333] %s 被删除，进程 %s 还打开着它" % one for one in sorted(found.items())]
 
 
 # ---------------------------------------------------------------------------------------------------- rotation
@@ -546,7 +562,7 @@ class _Probe:
 
         def send(mark: str) -> bool:
             try:
-                line.request("GET", "/%s?%s" % (path, mark), headers={"User-Agent": _MARK})
+                line.request("HEAD", "/%s?%s" % (path, mark), headers={"User-Agent": _MARK})
                 line.getresponse().read()
                 return True
             except (OSError, http.client.HTTPException):

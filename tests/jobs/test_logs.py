@@ -70,6 +70,23 @@ def test_real_archive_that_somebody_deleted_and_a_manifest_written_anew_are_foun
     assert any("PS-E7338" in one for one in rows["portal"].findings), done.out[-3000:]
 
 
+def test_real_log_that_somebody_deletes_is_found(hosts: LogHosts) -> None:
+    hosts.sh("rm /var/log/app/app.log")
+    done, rows = hosts.prove("app", logs_proof_seconds=1, logs_proof_rotations=1)
+    hosts.sh("systemctl kill --signal=USR1 app.service")
+    said = [one for one in rows["app"].findings if "PS-E7333" in one]
+    assert done.status != 0 and any("被删除" in one for one in said) and any("没有日志文件" in one for one in said)
+
+
+@pytest.mark.long
+def test_real_policy_that_logrotate_would_not_carry_out_is_taken_back(hosts: LogHosts) -> None:
+    hosts.sh("printf '/var/log/app/*.log {\\ndaily\\n}\\n' >/etc/logrotate.d/aaa; rm /etc/logrotate.d/panshi-log-app")
+    done = hosts.apply()
+    assert done.status != 0 and "[PS-E7321]" in done.out, done.out[-3000:]
+    hosts.sh("test ! -e /etc/logrotate.d/panshi-log-app; rm /etc/logrotate.d/aaa")
+    assert hosts.apply().status == 0
+
+
 @pytest.mark.long
 def test_real_copytruncate_declared_as_lossless_is_judged_by_its_loss(hosts: LogHosts) -> None:
     done, rows = hosts.prove("catalina-out", logs_proof_rate=20000, logs_proof_seconds=60, logs_proof_rotations=10)
