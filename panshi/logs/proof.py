@@ -131,7 +131,8 @@ def lines_of(rows: Iterable[LogProofRow]) -> list[str]:
     for row in rows:
         count = f"{row.lines} 行，丢 {row.lost}，重 {row.doubled}" if row.way != "none" else WAY_ZH[row.way]
         oldest = f"最早 {row.oldest[:10]}（{row.days} 天，须 {row.legal_days or row.keep_days}）" if row.oldest else ""
-        parts = [WAY_ZH[row.way], count, f"轮转 {row.rotations} 次", oldest, RETENTION_ZH[row.retention]]
+        times = f"轮转 {row.rotations} 次" if row.way != "none" else ""
+        parts = [WAY_ZH[row.way], count, times, oldest, RETENTION_ZH[row.retention]]
         shown.append(
             f"{row.host}：{row.name} {STATUS_ZH[row.status]}：" + "；".join(filter(None, dict.fromkeys(parts)))
         )
