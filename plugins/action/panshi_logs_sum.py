@@ -31,7 +31,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Sum up ``answers``, the variable that holds each host's, and write the document into ``folder``.
 
-        A proof with findings makes the task fail, after it is recorded and written.
+        A proof with findings returns ``refused``, one line, for the play to fail with once all is recorded and written.
 
         Raises:
             AnsibleActionFail: PS-E7324 the document cannot be written.
@@ -64,7 +64,7 @@ class ActionModule(ActionBase):
         if failed:
             where = "、".join(f"{row.host} 的 {row.name}" for row in failed)
             error = PanshiError("PS-E7325", f"日志没有通过证明：{where}", "按上面列出的发现逐项处理后再运行")
-            result.update(failed=True, msg=str(error))
+            result.update(refused=str(error))
         return result
 
     def _document(

@@ -265,6 +265,9 @@ def scratch_config(body: str, path: str, reopen: str) -> str:
             skipping = False
         elif not skipping and word not in ("olddir", "createolddir", "mail", "mailfirst", "maillast", "su"):
             kept.append(line)
+    # Names that know only the day would let nothing be rotated twice today.
+    if any(line.split()[:1] == ["dateext"] for line in body.splitlines()):
+        kept.append("    dateformat -%Y%m%d-%s")
     after = ["    postrotate", "        " + reopen, "    endscript"] if scripts else []
     return "%s {\n%s\n}\n" % (path, "\n".join(kept + after))
 
@@ -473,10 +476,10 @@ def _through_product(config: Dict[str, Any], policy: Dict[str, Any], load: Load,
 
 
 def _wait_for(policy: Dict[str, Any], mark: str) -> None:
-    """Wait until the last line is in the log; only ends are read, since a log may be large."""
+    """Wait until the last line is in the log, or in a rotated one; only ends are read, since a log may be large."""
     deadline = time.monotonic() + _SETTLE_SECONDS
     while time.monotonic() < deadline:
-        for path in logs.live_files(policy):
+        for path in logs.live_files(policy) + logs.rotated_files(policy, time.time(), {}):
             with open(path, "rb") as file:
                 file.seek(max(0, os.stat(path).st_size - _END))
                 if mark.encode() in file.read():

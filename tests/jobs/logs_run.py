@@ -33,6 +33,13 @@ LOGS: list[dict[str, Any]] = [
     {"name": "access", "kind": "self", "paths": ["/opt/tomcat/logs/access.*.txt"], "environment": "test"},
     {"name": "uploads", "kind": "temporary", "paths": ["/var/tmp/app-upload-*"], "keep_days": 7},
 ]  # fmt: skip
+SYSTEM: dict[str, Any] = {
+    "name": "system",
+    "kind": "rsyslog",
+    "paths": ["/var/log/syslog", "/var/log/auth.log"],
+    "managed": False,
+    "config": "/etc/logrotate.d/rsyslog",
+}
 # The application keeps a descriptor, and opens its log anew when it is told, as daemons do.
 _PREPARE = """
 set -e
@@ -82,7 +89,7 @@ class LogHosts:
 
     def prove(self, *names: str, **variables: Any) -> tuple[Done, dict[str, LogProofRow]]:
         """Run the proof, of these logs alone or of all; return it and its rows by log."""
-        wanted = [one for one in LOGS if not names or one["name"] in names]
+        wanted = [one for one in [*LOGS, SYSTEM] if one["name"] in names] if names else LOGS
         done = self.operator.play(
             "logs_proof.yml", limit=["web1"], logs_files=wanted, logs_folder=str(self.folder), **variables
         )

@@ -136,6 +136,11 @@ def test_parsed_scratch_log_has_the_directives_of_the_real_one_and_none_of_its_s
     assert prover.stanza(NGINX, ["/var/log/none"]) is None
 
 
+def test_parsed_scratch_log_may_be_rotated_several_times_a_day(prover: ModuleType) -> None:
+    text = prover.scratch_config("    weekly\n    dateext\n", "/s/scratch.log", "true")
+    assert "dateformat -%Y%m%d-%s" in text and "dateformat" not in prover.scratch_config("    weekly\n", "/s", "true")
+
+
 def test_real_writer_that_does_not_reopen_is_seen(prover: ModuleType, tmp_path: Path) -> None:
     path = tmp_path / "scratch.log"
     writer = prover.Writer(str(path), "reopen", prover.Load(500, 0.5, 1))
