@@ -107,6 +107,8 @@ def _policy(
         raise _refused(host, f"{where}：paths 须是绝对路径（可用 * ? []）的列表")
     if style == TEMPORARY and not all(_safe(path) for path in paths):
         raise _refused(host, f"{where}：临时文件只能在 {' '.join(_TEMPORARY)} 之下，通配符不能在前两级目录里")
+    if style in (REOPEN, COPY) and any(path.endswith(("*", "?", "]")) for path in paths):
+        raise _refused(host, f"{where}：通配符不能在末尾，否则轮转出的文件（以及二进制日志一类）会再被轮转；写成 *.log")
     place = str(entry.get("environment", environment))
     if place not in environments:
         raise _refused(host, f"{where}：environment 须是 {'、'.join(environments)} 之一")

@@ -173,7 +173,8 @@ def live_files(policy: Policy) -> List[str]:
     """Return the files that a program writes now (of the self style all that are not in the archive)."""
     found = {path for pattern in policy["paths"] for path in glob.glob(pattern)}
     if policy["style"] != "self":
-        found = {path for path in found if not _ROTATED.search(path) and not _BEFORE.search(path)}
+        rotated = {path for path in found if _ROTATED.search(path) or _BEFORE.search(path)}
+        found -= rotated - set(policy["paths"])
     return sorted(path for path in found if os.path.isfile(path) and not os.path.islink(path))
 
 

@@ -75,6 +75,7 @@ def test_real_policy_that_does_not_have_the_product_reopen_is_found(hosts: LogHo
     assert any("PS-E7331" in one and "nginx" in one for one in rows["portal-nginx"].findings)
 
 
+@pytest.mark.long
 def test_real_archive_that_somebody_deleted_and_a_manifest_written_anew_are_found(hosts: LogHosts) -> None:
     hosts.sh(f"rm -f {ARCHIVE}/portal/*.gz")
     done, rows = hosts.prove("portal", logs_proof_rotations=1)

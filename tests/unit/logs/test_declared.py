@@ -41,6 +41,8 @@ def made(*entries: Any) -> list[dict[str, Any]]:
         ({"paths": ["access.log"]}, "paths"),
         ({"paths": ["/var/log/../etc/passwd"]}, "paths"),
         ({"paths": ["/var/log/a.log {\n}\n"]}, "paths"),
+        ({"paths": ["/var/log/mysql/*"]}, "通配符不能在末尾"),
+        ({"paths": ["/var/log/nginx/access.log*"]}, "通配符不能在末尾"),
         ({"environment": "nowhere"}, "environment"),
         ({"keep_days": 179}, "短于法定的 180 天"),
         ({"unheard": 1}, "unheard"),

@@ -45,6 +45,13 @@ def test_real_file_that_a_process_still_writes_is_left_and_named(room: Room) -> 
     assert room.keep() == [] and not source.exists()
 
 
+def test_real_log_whose_name_ends_in_a_number_is_not_taken_for_a_rotated_one(room: Room) -> None:
+    node = room.logs / "node.1"
+    node.write_text("2026-11-22T00:00:00Z now\n")
+    room.policy["paths"] = [str(node)]
+    assert room.keep() == [] and node.exists() and room.keeper.live_files(room.policy) == [str(node)]
+
+
 def test_real_reader_of_a_rotated_file_keeps_nothing_from_being_archived(room: Room) -> None:
     with room.rotated(1).open():
         assert room.keep() == [] and len(room.kept()) == 1
