@@ -13,7 +13,7 @@ from panshi.record import LogProofRow, list_runs, read_run, verify_run
 JOB = "logs_proof"
 DAY = 86400.0
 RETENTION_ZH = {
-    "kept": "达到期限", "growing": "未到期限，自起存之日无缺失", "short": "缺失", "unknown": "行中没有时间",
+    "kept": "达到期限", "growing": "未到期限，自起存之日无缺失", "short": "缺失", "unknown": "读不到时间",
     "none": "不留存",
 }  # fmt: skip
 STATUS_ZH = {"pass": "符合", "partial": "部分符合", "fail": "不符合"}
