@@ -139,10 +139,10 @@ def _encryption(places: Sequence[Mapping[str, Any]], keys: Mapping[str, str]) ->
     for one in places:
         known = keys.get(one["name"], "")
         if not known:
-            faults.append(f"{one['name']} 的密钥不在密钥库里：主机没有了，备份就打不开")
+            faults.append(f"{one['name']} 的密钥不在密码库里：主机没有了，备份就打不开")
         elif hashlib.sha256(known.encode()).hexdigest()[:16] != one["key"]:
-            faults.append(f"{one['name']} 在主机上的密钥与密钥库中的不同")
-    return faults, "restic 仓库格式（AES-256-CTR、Poly1305-AES），密钥在密钥库中"
+            faults.append(f"{one['name']} 在主机上的密钥与密码库中的不同")
+    return faults, "restic 仓库格式（AES-256-CTR、Poly1305-AES），密钥在密码库中"
 
 
 def _tested(rules: Rules, now: dt.datetime, proven: dt.datetime | None) -> tuple[list[str], str]:

@@ -76,7 +76,7 @@ def test_good_backups_pass_every_check() -> None:
         (("places", 1, "logs"), "20261122T040000Z", "bak-offline-copy", "second：二进制日志是 2 小时前的"),
         (("places", 1, "code"), "PS-E7413", "bak-offsite", "PS-E7413"),
         (("places", 1, "damage"), "pack x: hash differs", "bak-checksum", "second：pack x"),
-        (("places", 1, "key"), "0" * 16, "bak-encryption", "与密钥库中的不同"),
+        (("places", 1, "key"), "0" * 16, "bak-encryption", "与密码库中的不同"),
     ],
 )
 def test_each_fault_is_named_where_it_belongs(where: tuple[Any, ...], value: Any, check: str, word: str) -> None:
@@ -90,7 +90,7 @@ def test_each_fault_is_named_where_it_belongs(where: tuple[Any, ...], value: Any
 
 def test_a_key_that_only_the_host_has_is_a_fault() -> None:
     judged = judge(_facts(), RULES, {"local": "a"}, NOW)
-    assert [one.reason for one in judged if one.check == "bak-encryption"][0].startswith("second 的密钥不在密钥库里")
+    assert [one.reason for one in judged if one.check == "bak-encryption"][0].startswith("second 的密钥不在密码库里")
 
 
 def test_a_proof_that_is_old_or_missing_is_a_fault() -> None:
