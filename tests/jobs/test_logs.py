@@ -65,11 +65,11 @@ def test_real_second_run_changes_nothing(hosts: LogHosts) -> None:
 
 
 def test_real_policy_that_does_not_have_the_product_reopen_is_found(hosts: LogHosts) -> None:
-    hosts.sh("cp /etc/logrotate.d/nginx /root/kept; sed -i '/postrotate/,/endscript/d' /etc/logrotate.d/nginx")
+    hosts.sh("cp /etc/logrotate.d/nginx /run/kept; sed -i '/postrotate/,/endscript/d' /etc/logrotate.d/nginx")
     try:
         done, rows = hosts.prove("portal-nginx", logs_proof_rotations=1)
     finally:
-        hosts.sh("cp /root/kept /etc/logrotate.d/nginx; systemctl reload nginx; kill -USR1 $(cat /run/nginx.pid)")
+        hosts.sh("cp /run/kept /etc/logrotate.d/nginx; systemctl reload nginx; kill -USR1 $(cat /run/nginx.pid)")
     assert done.status != 0 and "[PS-E7325]" in done.out
     assert rows["portal-nginx"].status == "fail" and not rows["portal-nginx"].reopened
     assert any("PS-E7331" in one and "nginx" in one for one in rows["portal-nginx"].findings)
