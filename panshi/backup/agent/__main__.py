@@ -44,8 +44,7 @@ def main() -> int:
             print("\n".join(sweep(settings.scratch)))
             return 0
         if words.job == "worker":
-            with words.order.open(encoding="utf-8") as source:
-                return Worker(settings, words.name).run(source)
+            return Worker(settings, words.name).run(words.order)
         if words.job == "check":
             print(json.dumps(look(settings, words.read), ensure_ascii=False))
             return 0

@@ -91,6 +91,8 @@ class Host:
                 f"{folder} 只剩 {free >> 20} MiB，少于要求的 {self.settings.free >> 20} MiB，没有开始备份",
                 "腾出空间后重做；已有的备份没有变",
             )
+        # What a killed job has left: no other one of this host can be at work now.
+        self.local.unlock()
 
     def database(self, kind: str) -> dict[str, Any]:
         """Back the server up: ``auto``, ``full`` or ``incremental``."""
@@ -129,6 +131,7 @@ class Host:
             try:
                 if not repository.exists():
                     repository.create(like=self.local)
+                repository.unlock()
                 repository.copy_from(self.local)
             except BackupError as error:
                 failed.append(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from . import scratch
 from .database import server_of
@@ -23,6 +24,7 @@ from .settings import Place, Settings
 
 # A caller asks every few seconds; one that has not asked for this long is dead.
 _FORGOTTEN_SECONDS = 90
+_LOOK_SECONDS = 5.0
 
 
 class Worker:
@@ -37,14 +39,18 @@ class Worker:
         self._settings, self._name = settings, name
         self.folder = settings.state / "restore"
 
-    def run(self, source: TextIO) -> int:
-        """Read the order, carry it out, leave the result beside the progress, and remove everything else."""
+    def run(self, source: Path) -> int:
+        """Read the order, carry it out, leave the result beside the progress, and remove everything else.
+
+        Args:
+            source: pipe from which the order comes; who was to write it may be dead as well.
+        """
         signal.signal(signal.SIGTERM, _stop)
-        order = json.load(source)
         self.folder.mkdir(parents=True, exist_ok=True)
+        threading.Thread(target=self._watched, daemon=True).start()
+        order = json.loads(source.read_text(encoding="utf-8"))
         result: dict[str, Any] = {"name": self._name, "error": None}
         began = time.monotonic()
-        threading.Thread(target=self._watched, daemon=True).start()
         try:
             with scratch.workplace(self._settings.scratch, self._name) as folder:
                 result.update(self._done(order, folder))
@@ -95,12 +101,12 @@ class Worker:
         """End this process when nobody asks after it any more."""
         path = self.folder / f"{self._name}.wanted"
         while True:
-            time.sleep(5)
+            time.sleep(_LOOK_SECONDS)
             try:
                 if time.time() - path.stat().st_mtime > _FORGOTTEN_SECONDS:
-                    signal.raise_signal(signal.SIGTERM)
+                    os.kill(os.getpid(), signal.SIGTERM)
             except FileNotFoundError:
-                signal.raise_signal(signal.SIGTERM)
+                os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _stop(number: int, frame: object) -> None:

@@ -133,6 +133,9 @@ def test_parsed_copy_that_fails_does_not_keep_the_others(host: jobs.Host, monkey
                 raise BackupError("PS-E7410", "away", "")
             return True
 
+        def unlock(self) -> None:
+            """Nobody else is at work."""
+
         def copy_from(self, other: object) -> None:
             reached.append(self.place.name)
 
