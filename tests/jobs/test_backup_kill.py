@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from backups import SECOND, Backups, backups
@@ -72,7 +72,7 @@ def _killed(shop: Backups, what: str, job: subprocess.Popen[bytes]) -> None:
 
 def test_real_restore_killed_ten_times_leaves_production_alone_and_nothing_behind(shop: Backups) -> None:
     server = shop.sh("systemctl show --property=MainPID --value mariadb").strip()
-    chance = random.Random(20261122)
+    chance = Random(20261122)
     for number in range(10):
         what = ("controller", "worker", "server")[number % 3]
         job = _begun(shop)
