@@ -110,6 +110,8 @@ def recovery_of(
     at = _zoned(str(lost["at"])) if lost["at"] else ""
     if any(not path.startswith("/") for path in files):
         raise PanshiError("PS-E7474", "restore_files 须是绝对路径", "改正后重做")
+    if files and lost["into"] and lost["replace"]:
+        raise PanshiError("PS-E7474", "就地恢复文件时不能另给目录", "去掉 restore_into 或 restore_replace")
     return {
         **_begun(variables, source, on, place or LOCAL, key),
         "lost": {**lost, "at": at, "bounds": _bounds(variables)},

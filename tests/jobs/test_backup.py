@@ -86,6 +86,7 @@ def test_real_files_come_back_beside_or_in_place_of_what_is_there(shop: Backups)
         pytest.param({"restore_database": "shop", "restore_table": "nothing"}, "PS-E7472", marks=pytest.mark.long),
         ({"restore_database": "shop", "restore_into": "shop"}, "PS-E7470"),
         ({"restore_files": ["/nowhere/at/all"]}, "PS-E7430"),
+        ({"restore_files": ["/etc"], "restore_into": "/x", "restore_replace": True}, "PS-E7474"),
         ({"restore_database": "shop", "restore_place": "offsite"}, "PS-E7401"),
     ],
 )
