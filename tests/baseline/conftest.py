@@ -29,6 +29,7 @@ Rows = dict[str, VerdictRow]
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("panshi baseline")
     group.addoption("--profile", default="linux-l3", help="controls/profiles/<name>.yml")
+    group.addoption("--targets", default="linux", help="technologies of the hosts, for example linux,mysql")
     group.addoption("--estate", default="", help="inventory whose mlps_* variables and waivers hold for the hosts")
 
 
@@ -39,6 +40,11 @@ def plan_of(profile_name: str, folder: Path | None) -> Plan:
     waivers = load_waivers(folder / "waivers.yml", catalogue) if folder else []
     numbered = {f"W{number}": waiver for number, waiver in enumerate(waivers, start=1)}
     return Plan(catalogue, profile.level, select(catalogue, profile), CHECKS, numbered)
+
+
+def targets_of(config: pytest.Config) -> list[str]:
+    """Return the technologies that the hosts have."""
+    return str(config.getoption("--targets")).split(",")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -53,17 +59,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "check_id" in metafunc.fixturenames:
-        plan = plan_of(metafunc.config.getoption("--profile"), None)
+        plan, targets = plan_of(metafunc.config.getoption("--profile"), None), targets_of(metafunc.config)
         pairs = [
-            pytest.param(check.id, id=f"{control.id.replace(' ', '')}-{check.id}") for control, check in plan.selected
+            pytest.param(check.id, id=f"{control.id.replace(' ', '')}-{check.id}")
+            for control, check in plan.selected
+            if check.target in targets
         ]
         metafunc.parametrize("check_id", pairs)
 
 
-def collect(host: Host) -> Facts:
+def collect(host: Host, targets: list[str]) -> Facts:
     """Run the collectors through Testinfra. It has no standard input, so they travel packed in the command line."""
     python, shell = ((COLLECTORS / name).read_bytes() for name in ("linux.py", "linux.sh"))
-    call = invocation(python, shell)
+    probe = (COLLECTORS / "mysql.sh").read_bytes() if "mysql" in targets else b""
+    call = invocation(python, shell, probe=probe)
     packed = base64.b64encode(gzip.compress(call.payload)).decode()
     name = str(host.backend.get_pytest_id())
     try:
@@ -82,13 +91,14 @@ def judged(request: pytest.FixtureRequest) -> Callable[[Host], Rows]:
     estate: Estate | None = load_estate(Path(inventory)) if inventory else None
     plan = plan_of(request.config.getoption("--profile"), estate.folder if estate else None)
     variables = {host.name: host.variables for host in estate.hosts} if estate else {}
+    targets = targets_of(request.config)
     known: dict[str, Rows | PanshiError] = {}
 
     def read(host: Host) -> Rows | PanshiError:
         name = host.backend.get_hostname()
         params = resolve_params(plan.catalogue, plan.level, variables.get(name, {}), name)
         try:
-            return {row.check: row for row in audit_host(plan, name, ["linux"], collect(host), params)}
+            return {row.check: row for row in audit_host(plan, name, targets, collect(host, targets), params)}
         except PanshiError as error:
             return error
 
