@@ -16,7 +16,7 @@ from rotation import VAULT_PASSWORD, Rotation
 from panshi.record import RestoreRow, list_runs, read_run
 from panshi.secret import SecretId
 
-SUBNET, LAB, HOST = "203.0.113.192/27", "panshi-lab-bak", "db1"
+SUBNET, LAB, HOST = "203.0.113.32/27", "panshi-lab-bak", "db1"
 _IMAGE = {"deb12": {"packages": ["python3", "systemd-timesyncd", "mariadb-server", "mariadb-backup", "restic"]}}
 # A second folder stands for the second copy: what another host makes of it is shown with the vault.
 SECOND = "/srv/second"

@@ -26,7 +26,7 @@ from harden_run import ROOT, Done, Operator
 from lab_copies import Copies, lab_copies
 
 pytestmark = [pytest.mark.lab]
-LAB, SUBNET = "panshi-lab-vlt", "203.0.113.128/27"
+LAB, SUBNET = "panshi-lab-vlt", "203.0.113.32/27"
 VAULT, CLIENT, OTHER = "vault1", "db1", "db2"
 PROGRAM = "/usr/local/lib/panshi/panshi_vault.py"
 REPO = f"/srv/panshi-vault/{CLIENT}/repo"
