@@ -8,19 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible.parsing.vault import VaultSecret
 
 from panshi.backup.keys import TARGET, keep_keys
 from panshi.errors import PanshiError
 from panshi.secret import SecretId
 from panshi.secret.vault_file import VaultFiles
-from tests.unit.secret.conftest import vault
 
 KEYS = {"local": "/etc/panshi/backup/local.key", "vault": "/etc/panshi/backup/vault.key"}
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> VaultFiles:
-    return VaultFiles(tmp_path / "secrets", "bureau", vault())
+    return VaultFiles(tmp_path / "secrets", "bureau", [("default", VaultSecret(b"of-the-estate"))])
 
 
 def host(**files: str) -> Callable[[str], str | None]:
