@@ -1,5 +1,7 @@
 """Waits for a restore on a host, with every step shown; what a host is asked by is the caller's."""
 
+# mypy: disable-error-code="import-untyped"
+# (ansible-core has no types)
 from __future__ import annotations
 
 import json
@@ -61,6 +63,28 @@ def key_of(
     if entry.current is None:
         raise missing(str(entry.secret))
     return name, entry.current.value
+
+
+def asker(call: Callable[[dict[str, Any]], Mapping[str, Any]]) -> Ask:
+    """Return how a host is asked: by the module ``panshi_restore``, whose failures are errors here.
+
+    Args:
+        call: carries the module out with these arguments.
+
+    The returned function raises PanshiError PS-E7446, or AnsibleConnectionFailure.
+    """
+    from ansible.errors import AnsibleConnectionFailure
+
+    def ask(arguments: dict[str, Any]) -> Mapping[str, Any]:
+        told = call(arguments)
+        if told.get("unreachable"):
+            raise AnsibleConnectionFailure(str(told.get("msg", "")))
+        if told.get("failed"):
+            said = (str(told.get("msg", "")) + str(told.get("module_stderr", ""))).strip().splitlines()
+            raise PanshiError("PS-E7446", f"恢复没有启动：{said[-1] if said else ''}", "按提示处理后重做")
+        return told
+
+    return ask
 
 
 def carried_out(ask: Ask, order: Mapping[str, Any], say: Callable[[str], object]) -> Mapping[str, Any]:

@@ -71,7 +71,6 @@ def order_of(
         "wanted": {
             "database": variables.get("backup_database") is not None,
             "files": sorted(variables.get("backup_files") or {}),
-            "set": "",
             "expect": database.get("expect", {}),
             "newest": database.get("newest", {}),
             "smoke": database.get("smoke", {}),

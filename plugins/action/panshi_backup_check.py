@@ -44,14 +44,13 @@ class ActionModule(ActionBase):
         try:
             rules = _rules(plain(arguments["rules"]))
             facts = self._facts(str(plain(arguments["read"])))
-            keys = self._keys()
+            judged = judge(facts, rules, self._keys(), self._proven())
         except PanshiError as error:
             result.update(failed=True, msg=str(error))
             return result
         except AnsibleConnectionFailure as error:
             result.update(unreachable=True, msg=str(error).splitlines()[0])
             return result
-        judged = judge(facts, rules, keys, self._proven())
         rows = [{"kind": VerdictRow.kind, **asdict(self._row(one))} for one in judged]
         result["panshi_record"] = record_payload(self._variables, self._templar.template, rows)
         result["verdicts"] = {one.check: one.status.value for one in judged}

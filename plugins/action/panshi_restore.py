@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +9,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from panshi.backup.client import carried_out, key_of, settings_of
+from panshi.backup.client import asker, carried_out, key_of, settings_of
 from panshi.backup.order import LOCAL, recovery_of, recovery_row
 from panshi.errors import PanshiError
 from panshi.harden.run import record_payload
@@ -66,14 +65,6 @@ class ActionModule(ActionBase):
         settings = settings_of(self._variables, self._templar.template)
         name, key = key_of(self._variables, self._templar.template, settings, place)
         order = recovery_of(settings, source, source, name, key, lost)
-        result = carried_out(self._ask, order, lambda line: display.display(f"  {source}：{line}"))
+        ask = asker(lambda words: self._execute_module(_MODULE, words, task_vars=self._variables))
+        result = carried_out(ask, order, lambda line: display.display(f"  {source}：{line}"))
         return recovery_row(source, source, name, lost, result)
-
-    def _ask(self, arguments: dict[str, Any]) -> Mapping[str, Any]:
-        told: dict[str, Any] = self._execute_module(_MODULE, arguments, task_vars=self._variables)
-        if told.get("unreachable"):
-            raise AnsibleConnectionFailure(str(told.get("msg", "")))
-        if told.get("failed"):
-            said = (str(told.get("msg", "")) + str(told.get("module_stderr", ""))).strip().splitlines()
-            raise PanshiError("PS-E7446", f"恢复没有启动：{said[-1] if said else ''}", "按提示处理后重做")
-        return told

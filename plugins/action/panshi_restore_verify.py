@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from panshi.backup.client import carried_out, key_of, settings_of
+from panshi.backup.client import asker, carried_out, key_of, settings_of
 from panshi.backup.order import order_of, row_of, tables_of
 from panshi.errors import PanshiError
 from panshi.harden.run import record_payload
@@ -43,8 +42,6 @@ class ActionModule(ActionBase):
         except AnsibleConnectionFailure as error:
             result.update(unreachable=True, msg=str(error).splitlines()[0])
             return result
-        rows = [{"kind": row.kind, **asdict(row)}]
-        result["panshi_record"] = record_payload(self._variables, self._templar.template, rows)
         result["panshi_record"]["rows"] = [{"kind": row.kind, **asdict(row)}]
         # What was found is the playbook's to fail on: a failed task would print the whole record.
         result["proven"] = row.proven
@@ -61,17 +58,9 @@ class ActionModule(ActionBase):
         settings = settings_of(self._variables, self._templar.template)
         name, key = key_of(self._variables, self._templar.template, settings, place)
         order = order_of(settings, source, on, name, key, self._last_tables(source))
-        result = carried_out(self._ask, order, lambda line: display.display(f"  {source}：{line}"))
+        ask = asker(lambda words: self._execute_module(_MODULE, words, task_vars=self._variables))
+        result = carried_out(ask, order, lambda line: display.display(f"  {source}：{line}"))
         return row_of(source, on, name, result)
-
-    def _ask(self, arguments: dict[str, Any]) -> Mapping[str, Any]:
-        told: dict[str, Any] = self._execute_module(_MODULE, arguments, task_vars=self._variables)
-        if told.get("unreachable"):
-            raise AnsibleConnectionFailure(str(told.get("msg", "")))
-        if told.get("failed"):
-            said = (str(told.get("msg", "")) + str(told.get("module_stderr", ""))).strip().splitlines()
-            raise PanshiError("PS-E7446", f"恢复没有启动：{said[-1] if said else ''}", "按提示处理后重做")
-        return told
 
     def _last_tables(self, source: str) -> list[str]:
         """Return the tables of the last proof that is in an unchanged record."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -97,6 +97,8 @@ def main():
 
 def start(module, folder, words):
     """Start the unit; one that nobody waits for any more is stopped first."""
+    if not os.access(PROGRAM, os.X_OK):
+        module.fail_json(msg="[PS-E7446] 这台主机还没有部署备份（没有 " + PROGRAM + "），先运行 playbooks/backup.yml")
     if active():
         waited = [path for path in folder.glob("*.wanted") if time.time() - path.stat().st_mtime < WAITING_SECONDS]
         if waited:
@@ -117,12 +119,37 @@ def start(module, folder, words):
         )
         if done.returncode:
             module.fail_json(msg="[PS-E7446] 恢复没有启动：" + done.stdout.strip()[-300:])
-        signal.alarm(PIPE_SECONDS)
-        with pipe.open("w") as file:
+        with opened(module, pipe) as file:
             file.write(words["order"])
-        signal.alarm(0)
     finally:
         pipe.unlink()
+
+
+def opened(module, pipe):
+    """Return the pipe once the worker has opened its end; a worker that has ended instead is said."""
+    deadline = time.monotonic() + PIPE_SECONDS
+    while True:
+        try:
+            descriptor = os.open(str(pipe), os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+        else:
+            os.set_blocking(descriptor, True)
+            return os.fdopen(descriptor, "w")
+        if not active() or time.monotonic() > deadline:
+            module.fail_json(msg="[PS-E7446] 恢复没有启动：" + last_words())
+        time.sleep(0.1)
+
+
+def last_words():
+    """Return the last line of what the unit has said."""
+    command = ["journalctl", "--unit", UNIT, "--lines=20", "--output=cat", "--no-pager"]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True, check=False
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("[PS-E")] or done.stdout.splitlines()
+    return lines[-1][:300] if lines else "没有输出"
 
 
 def told(folder, name):

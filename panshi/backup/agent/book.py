@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import BackupError
 from .restic import Repository, Saved, Snapshot, document
-from .sets import BackupSet, Logs, chain, moment, newest, read_logs, read_set
+from .sets import BackupSet, chain, moment, newest, read_set
 
 STREAM, SET, LOGS, FILES = "kind=stream", "kind=set", "kind=binlog", "kind=files"
 
@@ -29,20 +29,19 @@ def sets(repository: Repository) -> dict[str, BackupSet]:
     return {name: set_of(repository, one) for name, one in by_set(repository, SET).items()}
 
 
-def needed(repository: Repository, until: dt.datetime | None = None, name: str = "") -> list[BackupSet]:
+def needed(repository: Repository, until: dt.datetime | None = None) -> list[BackupSet]:
     """Return the sets that a restore needs, the full one first; no others are read.
 
     Args:
         repository: that holds them.
         until: the last set that had ended by then; None: the last one.
-        name: of a set that is wanted instead.
 
     Raises:
         BackupError: PS-E7430 there is none, PS-E7431 one of the chain is missing, PS-E7433 one is no set.
     """
     notes = by_set(repository, SET)
     known: dict[str, BackupSet] = {}
-    for id in [name] if name in notes else sorted(notes, reverse=True):
+    for id in sorted(notes, reverse=True):
         known[id] = set_of(repository, notes[id])
         if until is None or moment(known[id].ended) <= until:
             break
@@ -66,11 +65,6 @@ def set_of(repository: Repository, snapshot: Snapshot) -> BackupSet:
 def save_set(repository: Repository, one: BackupSet) -> None:
     """Say that a set is whole: from here on it counts."""
     repository.save_text(document(one.as_json()), f"/panshi/set/{one.id}.json", (SET, tag(one.id)))
-
-
-def logs_of(text: str, snapshot: Snapshot) -> Logs:
-    """Return the archive of binary logs that a text describes."""
-    return read_logs(_json(text, snapshot))
 
 
 def same(promised: Mapping[str, Any], found: Saved, what: str) -> None:

@@ -33,7 +33,7 @@ def room(folder: Path, sets: Sequence[BackupSet]) -> None:
         raise BackupError(
             "PS-E7442",
             f"恢复需要约 {need >> 20} MiB，{folder} 只剩 {free >> 20} MiB",
-            "换一个目录（restore_verify_scratch）或换一台主机",
+            "换一个目录（backup_scratch）或换一台主机",
         )
 
 
@@ -65,7 +65,8 @@ def data(
     for step in range(len(sets)):
         say("应用日志" if not step else f"应用增量 {sets[step].id}")
         more = [f"--incremental-dir={folder / f'incr{step}'}"] if step else []
-        _prepared(["--prepare", f"--use-memory={memory}", f"--target-dir={folder / 'data'}", *more], sets[step].id)
+        words = ["--prepare", f"--use-memory={memory}", f"--target-dir={folder / 'data'}", *more]
+        _prepared(words, sets[step].id, folder)
         if step:
             shutil.rmtree(folder / f"incr{step}")
 
@@ -83,9 +84,12 @@ def unpack(repository: Repository, snapshot: Snapshot, target: Path, name: str) 
             status = process.wait()
         if status:
             said.seek(0)
-            reason = last_line(said.read().decode(errors="replace"))
+            words = said.read().decode(errors="replace")
+            _no_room(words, target)
             raise BackupError(
-                "PS-E7434", f"备份 {name} 解不开：{reason}", "这份备份不可用：改用另一份副本，并查明损坏的原因"
+                "PS-E7434",
+                f"备份 {name} 解不开：{last_line(words)}",
+                "这份备份不可用：改用另一份副本，并查明损坏的原因",
             )
     return saved
 
@@ -100,12 +104,23 @@ def _until_broken(write: Callable[[bytes], object]) -> Callable[[bytes], object]
     return sink
 
 
-def _prepared(arguments: list[str], name: str) -> None:
+def _no_room(words: str, folder: Path) -> None:
+    """Tell a disk that has filled up meanwhile from a backup that is damaged.
+
+    Raises:
+        BackupError: PS-E7442.
+    """
+    if "No space left" in words or "Errcode: 28" in words or "errno: 28" in words:
+        raise BackupError("PS-E7442", f"恢复到一半，{folder} 的磁盘满了", "换一个目录（backup_scratch）或换一台主机")
+
+
+def _prepared(arguments: list[str], name: str, folder: Path) -> None:
     command = ["mariadb-backup", *arguments]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
     )
     if done.returncode:
+        _no_room(done.stderr, folder)
         lines = [line for line in done.stderr.splitlines() if "ERROR" in line or "FATAL" in line or "Error" in line]
         reason = last_line("\n".join(lines) or done.stderr)
         raise BackupError(

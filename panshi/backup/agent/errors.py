@@ -17,6 +17,12 @@ class BackupError(Exception):
         self.code, self.message, self.hint = code, message, hint
 
 
+def unforeseen(error: Exception) -> BackupError:
+    """Return a line for what no job has foreseen: a program that is not there, a disk that nobody may write to."""
+    text = f"{type(error).__name__}：{error}"[:300]
+    return BackupError("PS-E7405", text, "缺少程序就安装，磁盘满或只读就处理，然后重做；已有的备份没有变")
+
+
 def last_line(text: str) -> str:
     """Return the last line that says something, for a message of one line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import fcntl
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import book, database, files
-from .errors import BackupError
+from .errors import BackupError, unforeseen
 from .restic import Repository, document
 from .sets import BackupSet, kept, logs_kept, moment, read_logs
 from .settings import Place, Settings
@@ -49,6 +50,10 @@ class Host:
         except BackupError as error:
             outcome.update(code=error.code, message=error.message)
             raise
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            told = unforeseen(error)
+            outcome.update(code=told.code, message=told.message)
+            raise told from error
         finally:
             outcome["ended"] = _stamp(dt.datetime.now(dt.timezone.utc))
             path = self.settings.state / "status" / f"{job}.json"
@@ -136,7 +141,7 @@ class Host:
             except BackupError as error:
                 failed.append(error)
         if failed:
-            raise failed[0]
+            raise BackupError(failed[0].code, "；".join(error.message for error in failed), failed[0].hint)
         return {"places": [place.name for place in self.settings.places[1:]]}
 
     def keep(self) -> dict[str, Any]:

@@ -195,7 +195,7 @@ def _files(repository: Repository, lost: Lost, folder: Path, say: Callable[[str]
                 say(f"把现有的 {path} 另存")
                 kept = Path(aside) / path.lstrip("/")
                 kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                subprocess.run(["cp", "-a", "--", path, str(kept)], check=True)
+                _copied(path, kept, "原处")
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     say(f"写入 {root}")
     for path in lost.files:
@@ -203,7 +203,7 @@ def _files(repository: Repository, lost: Lost, folder: Path, say: Callable[[str]
         if (got / path.lstrip("/")).exists():
             place = root / path.lstrip("/")
             place.parent.mkdir(parents=True, exist_ok=True)
-            subprocess.run(["cp", "-a", "-T", "--", str(got / path.lstrip("/")), str(place)], check=True)
+            _copied(str(got / path.lstrip("/")), place, aside or "原处")
     rows = []
     for file in arrived:
         name = file.relative_to(got)
@@ -218,3 +218,14 @@ def _files(repository: Repository, lost: Lost, folder: Path, say: Callable[[str]
         "aside": aside,
         "rows": rows,
     }
+
+
+def _copied(source: str, target: Path, former: str) -> None:
+    """Copy a file or a folder with everything that belongs to it.
+
+    Raises:
+        BackupError: PS-E7473, with where what was there before lies.
+    """
+    done = subprocess.run(["cp", "-a", "-T", "--", source, str(target)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BackupError("PS-E7473", f"写入 {target} 失败：{last_line(done.stderr)}", f"先前的内容在 {former}")

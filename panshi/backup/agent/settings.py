@@ -101,18 +101,6 @@ class Settings:
         """The repository on this host."""
         return self.places[0]
 
-    def place(self, name: str) -> Place:
-        """Return a repository by name.
-
-        Raises:
-            BackupError: PS-E7401, there is none of that name.
-        """
-        for place in self.places:
-            if place.name == name:
-                return place
-        known = "、".join(place.name for place in self.places)
-        raise BackupError("PS-E7401", f"没有名为 {name} 的备份库（有：{known}）", "改正名称，或在清单中声明")
-
 
 def load(path: Path = SETTINGS) -> Settings:
     """Read the settings.

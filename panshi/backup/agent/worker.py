@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -15,7 +16,7 @@ from typing import Any
 
 from . import scratch
 from .database import server_of
-from .errors import BackupError
+from .errors import BackupError, unforeseen
 from .prove import Wanted, prove
 from .recover import Lost, recover
 from .restic import Repository
@@ -55,7 +56,9 @@ class Worker:
             with scratch.workplace(self._settings.scratch, self._name) as folder:
                 result.update(self._done(order, folder))
         except BackupError as error:
-            result["error"] = {"code": error.code, "message": error.message, "hint": error.hint}
+            result["error"] = _told(error)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            result["error"] = _told(unforeseen(error))
         result["seconds"] = round(time.monotonic() - began, 2)
         fresh = self.folder / f"{self._name}.new"
         fresh.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
@@ -107,6 +110,10 @@ class Worker:
                     os.kill(os.getpid(), signal.SIGTERM)
             except FileNotFoundError:
                 os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _told(error: BackupError) -> dict[str, str]:
+    return {"code": error.code, "message": error.message, "hint": error.hint}
 
 
 def _stop(number: int, frame: object) -> None:

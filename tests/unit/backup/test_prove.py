@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from panshi.backup.agent.mark import Table
 from panshi.backup.agent.prove import Evidence, Wanted, _compared, _present
 from panshi.backup.agent.scratch import Bounds
 
@@ -14,7 +15,6 @@ from .made import mark
 WANTED: dict[str, Any] = {
     "database": True,
     "files": (),
-    "set": "",
     "expect": {"shop": ["orders", "customers"]},
     "newest": {},
     "smoke": {},
@@ -69,3 +69,19 @@ def test_parsed_table_is_held_against_its_source(restored: tuple[str, int] | Non
     other = mark(restored).tables[0] if restored else None
     row = _compared(mark(("shop.orders", 7)).tables[0], other, evidence)
     assert row["same"] is same and [one["code"] for one in evidence.findings] == ([] if same else ["PS-E7452"])
+
+
+def _against(engine: str, restored: Table | None) -> tuple[bool, list[str]]:
+    evidence = Evidence()
+    row = _compared(Table("shop", "orders", engine, 7, "111"), restored, evidence)
+    return row["same"], [one["message"] for one in evidence.findings]
+
+
+@pytest.mark.parametrize("engine", ["InnoDB", "MyISAM", "Aria"])
+def test_parsed_table_that_differs_is_a_finding_whatever_its_engine(engine: str) -> None:
+    assert _against(engine, Table("shop", "orders", engine, 7, "111")) == (True, [])
+    for other in (Table("shop", "orders", engine, 6, "111"), Table("shop", "orders", engine, 7, "112")):
+        same, told = _against(engine, other)
+        assert not same and len(told) == 1 and "shop.orders 与来源不同" in told[0]
+        assert ("不是事务表" in told[0]) is (engine != "InnoDB")
+    assert _against(engine, None) == (False, ["表 shop.orders 没有恢复出来"])

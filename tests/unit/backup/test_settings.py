@@ -36,19 +36,13 @@ def written(folder: Path, **changed: Any) -> Path:
 def test_parsed_settings_of_a_host(tmp_path: Path) -> None:
     read = load(written(tmp_path))
     assert read.local == Place("local", "/var/backups/panshi", "/k/local.key")
-    assert read.place("vault").options == ("rclone.program=ssh vault1",)
+    assert read.places[1].options == ("rclone.program=ssh vault1",)
     assert read.keep == Keep(days=9) and read.database is None and read.free == 1 << 20
 
 
 def test_parsed_database_with_all_defaults_is_one(tmp_path: Path) -> None:
     database = load(written(tmp_path, database={})).database
     assert database is not None and database.full_days == 7 and database.client == ""
-
-
-def test_parsed_unknown_repository_is_named_with_those_that_there_are(tmp_path: Path) -> None:
-    with pytest.raises(BackupError) as caught:
-        load(written(tmp_path)).place("offsite")
-    assert caught.value.code == "PS-E7401" and "local、vault" in caught.value.message
 
 
 @pytest.mark.parametrize(
