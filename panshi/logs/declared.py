@@ -174,9 +174,10 @@ def _probe(host: str, where: str, probe: object) -> dict[str, Any]:
             return {"url": str(probe["url"])}
         if set(probe) == {"syslog"} and re.fullmatch(r"[a-z]+\d?\.[a-z]+", str(probe["syslog"])):
             return {"syslog": str(probe["syslog"])}
-        if {"command", "line"} <= set(probe) <= {"command", "line", "first"} and "{mark}" in str(probe["line"]):
+        if {"command", "line"} <= set(probe) <= {"command", "line", "first", "end"} and "{mark}" in str(probe["line"]):
             command = [str(word) for word in probe["command"]]
-            return {"command": command, "line": str(probe["line"]), "first": str(probe.get("first", ""))}
+            texts = {key: str(probe.get(key, "")) for key in ("line", "first", "end")}
+            return {"command": command, **texts}
     raise _refused(
         host, f"{where}：probe 须是 url（本机的 http）、syslog（设施.级别），或 command 与带 {{mark}} 的 line"
     )

@@ -5,23 +5,21 @@ from __future__ import annotations
 
 import fnmatch
 import glob
-import http.client
-import json
 import os
 import re
 import resource
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections import Counter
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 from ansible.module_utils import panshi_logs as logs
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.panshi_log_probe import AGENT, Probe
 
 DOCUMENTATION = """
 module: panshi_log_proof
@@ -90,7 +88,6 @@ _END = 1 << 18
 _DELETED = " (deleted)"
 # logrotate names a file by the second.
 _PAUSE = 1.1
-_MARK = "panshi-log-proof"
 
 Result = Dict[str, Any]
 
@@ -450,10 +447,10 @@ def numbers_in(paths: List[str], mark: str) -> Counter:
 
 def _through_product(config: Dict[str, Any], policy: Dict[str, Any], load: Load, found: Result) -> None:
     """Have the product write numbered lines into its own log, while that is rotated as its policy says."""
-    token = "%s-%s-" % (_MARK, secrets.token_hex(4))
+    token = "%s-%s-" % (AGENT, secrets.token_hex(4))
     folder = logs.folder_of(config, policy)
     known = set(logs.kept(logs.manifest(folder)[0]))
-    probe = _Probe(policy["probe"], token, load)
+    probe = Probe(policy["probe"], token, load.probe_rate)
     try:
         _rotate_meanwhile([policy["config"]], "", load, found)
     finally:
@@ -472,7 +469,8 @@ def _through_product(config: Dict[str, Any], policy: Dict[str, Any], load: Load,
     count(found, paths, token, sent)
     found["packed"] = len(new)
     found["reopened"] = not any("PS-E7331" in line for line in found["wrong"])
-    found.update(way="real", said="由产品自己写入 %d 行（每行含 %s）；没有别的写入" % (len(sent), token))
+    said = "由产品自己写入 %d 行（每行含 %s），每秒 %d 行；没有别的写入"
+    found.update(way="real", said=said % (len(sent), token, len(sent) / probe.seconds))
 
 
 def _wait_for(policy: Dict[str, Any], mark: str) -> None:
@@ -499,104 +497,6 @@ def _stale(policy: Dict[str, Any]) -> List[str]:
 
 def _interpreter() -> str:
     return shutil.which("python3") or "/usr/libexec/platform-python"
-
-
-class _Probe:
-    """A process that has the product write, and tells which lines the product has accepted."""
-
-    def __init__(self, probe: Dict[str, Any], token: str, load: Load) -> None:
-        self.probe, self.token = probe, token
-        self.rate = load.probe_rate
-        self._ending = False
-        reader, writer = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
-            status = 1
-            try:
-                os.close(reader)
-                self._run(writer)
-                status = 0
-            finally:
-                os._exit(status)
-        os.close(writer)
-        self._told = os.fdopen(reader, "rb")
-        self._told.readline()
-
-    def _run(self, told: int) -> None:
-        signal.signal(signal.SIGUSR2, self._asked_to_end)
-        os.write(told, b"ready\n")
-        send, finish = self._sender()
-        began, number, sent = time.monotonic(), 0, []
-        while not self._ending:
-            if send("%s%09d" % (self.token, number)):
-                sent.append(number)
-            number += 1
-            time.sleep(max(0.0, began + number / self.rate - time.monotonic()))
-        finish()
-        os.write(told, b"done %d\n" % number)
-        with os.fdopen(told, "wb") as file:
-            file.write(b"".join(b"%d\n" % one for one in sent))
-
-    def _asked_to_end(self, *_: object) -> None:
-        self._ending = True
-
-    def _sender(self) -> Tuple[Callable[[str], bool], Callable[[], Any]]:
-        if "url" in self.probe:
-            return self._http()
-        if "syslog" in self.probe:
-            facility, severity = self.probe["syslog"].split(".")
-            return self._syslog(facility, severity)
-        command = subprocess.Popen(self.probe["command"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        assert command.stdin is not None
-        if self.probe["first"]:
-            command.stdin.write(self.probe["first"].encode() + b"\n")
-
-        def send(mark: str) -> bool:
-            command.stdin.write(self.probe["line"].replace("{mark}", mark).encode() + b"\n")
-            command.stdin.flush()
-            return True
-
-        return send, lambda: (command.stdin.close(), command.wait(timeout=30))
-
-    def _http(self) -> Tuple[Callable[[str], bool], Callable[[], Any]]:
-        scheme, _, rest = self.probe["url"].partition("://")
-        host, _, path = rest.partition("/")
-        line = http.client.HTTPConnection(host, timeout=10)
-
-        def send(mark: str) -> bool:
-            try:
-                line.request("HEAD", "/%s?%s" % (path, mark), headers={"User-Agent": _MARK})
-                line.getresponse().read()
-                return True
-            except (OSError, http.client.HTTPException):
-                line.close()
-                return False
-
-        return send, line.close
-
-    def _syslog(self, facility: str, severity: str) -> Tuple[Callable[[str], bool], Callable[[], Any]]:
-        import logging.handlers as handlers
-
-        facilities = handlers.SysLogHandler.facility_names
-        priority = facilities[facility] << 3 | handlers.SysLogHandler.priority_names[severity]
-        line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        line.connect("/dev/log")
-
-        def send(mark: str) -> bool:
-            line.send(b"<%d>%s: %s" % (priority, _MARK.encode(), mark.encode()))
-            return True
-
-        return send, line.close
-
-    def end(self) -> List[int]:
-        """Stop asking; return the numbers of the lines that the product has accepted."""
-        os.kill(self.pid, signal.SIGUSR2)
-        told = [line.strip() for line in self._told]
-        self._told.close()
-        os.waitpid(self.pid, 0)
-        if not told or not told[0].startswith(b"done"):
-            raise OSError("产品没有应答：probe %s" % json.dumps(self.probe, ensure_ascii=False))
-        return [int(line) for line in told[1:]]
 
 
 if __name__ == "__main__":

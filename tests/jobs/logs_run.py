@@ -18,8 +18,9 @@ PACKAGES = ["python3", "systemd-timesyncd", "rsyslog", "rsyslog-gnutls", "logrot
 ARCHIVE = "/var/log/panshi-archive"
 MARIADB = {
     "command": ["mariadb", "--batch", "--force"],
-    "first": "SET SESSION long_query_time=0, min_examined_row_limit=0;",
+    "first": "delimiter //\nSET SESSION long_query_time=0, min_examined_row_limit=0//",
     "line": "SELECT '{mark}';",
+    "end": "//",
 }
 LOGS: list[dict[str, Any]] = [
     {"name": "portal-nginx", "kind": "nginx", "paths": ["/var/log/nginx/access.log", "/var/log/nginx/error.log"],

@@ -34,7 +34,14 @@ def keeper() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def prover(keeper: ModuleType) -> ModuleType:
+def prober() -> ModuleType:
+    loaded = _load("ansible.module_utils.panshi_log_probe", "module_utils/panshi_log_probe.py")
+    ansible.module_utils.panshi_log_probe = loaded
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def prover(keeper: ModuleType, prober: ModuleType) -> ModuleType:
     return _load("panshi_log_proof_under_test", "modules/panshi_log_proof.py")
 
 
