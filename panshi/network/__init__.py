@@ -1,0 +1,1 @@
+"""Network devices: sessions, configurations, backups and changes."""
