@@ -181,10 +181,11 @@ def run(prepared: Prepared, listener: Listener = lambda _: None) -> Result:
                 exit=status,
             )
         )
+    judged = {name for control, check in prepared.plan.selected for name in (control.id, check.id)}
     unused = tuple(
         f"豁免 {key}（{waiver.selector}）没有用到：所指的发现已不存在，或不在本次范围内"
         for key, waiver in prepared.plan.waivers.items()
-        if not waiver.used
+        if not waiver.used and waiver.selector in judged
     )
     return Result(record.path, results, seconds, status, (*prepared.warnings, *unused))
 

@@ -6,33 +6,15 @@ authority of the log receiver's certificate, and the mirror that stands behind t
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from urllib.parse import urlsplit
 
+from panshi.lab import authority
 from panshi.lab.apt import Mirror
-from panshi.lab.process import run
 from panshi.lab.seed import SeedFile
-from panshi.lab.state import State, write
+from panshi.lab.state import State
 
 GROUP = "hub"
 LOG_SERVER_NAME = "log.lab.example"
-_DAYS = "3650"
-# Whatever this machine's openssl.cnf says, these certificates are the same.
-_OPENSSL_CONF = f"""\
-[req]
-distinguished_name = name
-[name]
-[authority]
-basicConstraints = critical, CA:TRUE
-keyUsage = critical, keyCertSign, cRLSign
-subjectKeyIdentifier = hash
-[server]
-basicConstraints = critical, CA:FALSE
-keyUsage = critical, digitalSignature
-extendedKeyUsage = serverAuth
-subjectAltName = DNS:{LOG_SERVER_NAME}
-"""
 _LOCATION = """\
 location {path}/ {{
     proxy_pass {uri}/;
@@ -57,12 +39,11 @@ def seed_files(state: State, mirror: Mirror) -> tuple[SeedFile, ...]:
     Raises:
         CommandError: openssl failed.
     """
-    authority = _authority(state)
-    certificate, key = _certificate(state)
+    certificate, key = authority.issue(state, LOG_SERVER_NAME, (f"DNS:{LOG_SERVER_NAME}",))
     return (
-        SeedFile("etc/panshi-hub/ca.pem", authority),
-        SeedFile("etc/panshi-hub/log.pem", certificate),
-        SeedFile("etc/panshi-hub/log.key", key, 0o600),
+        SeedFile("etc/panshi-hub/ca.pem", authority.certificate_of(state)),
+        SeedFile("etc/panshi-hub/log.pem", certificate.encode()),
+        SeedFile("etc/panshi-hub/log.key", key.encode(), 0o600),
         SeedFile("etc/nginx/panshi-hub.d/packages.conf", locations(mirror).encode()),
     )
 
@@ -75,42 +56,3 @@ def locations(mirror: Mirror) -> str:
         for path, uri in behind.items()
         if uri
     )
-
-
-def _authority(state: State) -> bytes:
-    """Return the certificate of the log receiver's authority; it outlives the hosts, whose trust in it is lasting."""
-    if not state.log_authority.is_file():
-        with tempfile.TemporaryDirectory(prefix="panshi-lab-") as scratch:
-            certificate, key = _issue(Path(scratch), "authority", "Panshi lab log CA")
-        write(state.log_authority_key, key, 0o600)
-        write(state.log_authority, certificate)
-    return state.log_authority.read_bytes()
-
-
-def _certificate(state: State) -> tuple[bytes, bytes]:
-    """Issue a certificate for the log receiver; return it and its key."""
-    issuer = ("-CA", str(state.log_authority), "-CAkey", str(state.log_authority_key))
-    with tempfile.TemporaryDirectory(prefix="panshi-lab-") as scratch:
-        certificate, key = _issue(Path(scratch), "server", LOG_SERVER_NAME, *issuer)
-    return certificate.encode(), key.encode()
-
-
-def _issue(scratch: Path, extensions: str, name: str, *issuer: str) -> tuple[str, str]:
-    """Make a key and a certificate for it, signed by ``issuer`` or by itself; return certificate and key as PEM."""
-    configuration, certificate, key = scratch / "openssl.cnf", scratch / "certificate.pem", scratch / "key.pem"
-    configuration.write_text(_OPENSSL_CONF, encoding="ascii")
-    made = (
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-noenc",
-        "-sha256",
-        "-days",
-        _DAYS,
-        "-subj",
-        f"/CN={name}",
-    )
-    files = ("-config", str(configuration), "-extensions", extensions, "-keyout", str(key), "-out", str(certificate))
-    run(["openssl", "req", "-x509", *made, *files, *issuer], timeout=60)
-    return certificate.read_text(encoding="ascii"), key.read_text(encoding="ascii")

@@ -12,6 +12,8 @@ from panshi.lab.state import State
 
 # The group of the hosts that jobs are about; any other host serves those.
 TARGETS = "linux"
+# What is audited of a host that serves the others, by group: of most of them nothing.
+_TECHNOLOGIES = {"mariadb": "mysql"}
 _HEADER = """\
 ---
 # 由 panshi lab up 按 lab.yml 生成，不要手工修改。.state 指向本机的状态目录（密钥与 known_hosts 在那里，不进版本库）。
@@ -25,6 +27,11 @@ def groups_of(host: Host) -> tuple[str, ...]:
     if TARGETS not in host.groups:
         return host.groups
     return (*host.groups, host.kind, *(("emulated",) if host.emulated else ()))
+
+
+def _targets(host: Host) -> list[str]:
+    """Return what is audited of a host whose operating system no job is about."""
+    return [target for group, target in _TECHNOLOGIES.items() if group in host.groups]
 
 
 def render_inventory(lab: Lab) -> str:
@@ -44,8 +51,7 @@ def render_inventory(lab: Lab) -> str:
                     "lab_emulated": host.emulated,
                     "lab_purpose": host.purpose,
                     "lab_suite": host.image.suite,
-                    # A host that serves the others is no target of the jobs.
-                    **({} if TARGETS in host.groups else {"panshi_targets": []}),
+                    **({} if TARGETS in host.groups else {"panshi_targets": _targets(host)}),
                 }
                 for host in lab.hosts
             },

@@ -57,6 +57,21 @@ class State:
         return self.root / "log-ca.key"
 
     @property
+    def database_certificate(self) -> Path:
+        """The certificate of the lab's databases."""
+        return self.root / "db.pem"
+
+    @property
+    def database_key(self) -> Path:
+        """The key of that certificate."""
+        return self.root / "db.key"
+
+    @property
+    def database_names(self) -> Path:
+        """The addresses that the certificate is good for."""
+        return self.root / "db.names"
+
+    @property
     def images(self) -> Path:
         """The disks of virtual machines, one directory per recipe digest."""
         return self.root / "images"

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
-from panshi.lab import image, machine, ssh
+from panshi.lab import database, image, machine, ssh
 from panshi.lab.description import Host, Image
 from panshi.lab.drivers import Drivers
 from panshi.lab.errors import LabError
@@ -59,6 +59,7 @@ def execute(plan: Plan, specs: dict[str, str], drivers: Drivers, key: str, progr
         progress: called with a host name and what is being done to it, from several threads.
     """
     write(drivers.state.ssh_config, render_ssh_config(drivers.lab, drivers.state), 0o600)
+    database.keep_certificate(drivers.state, drivers.lab)
     drivers.ensure_network()
     if raised := machine.raise_inotify_limit():
         progress("本机", "fs.inotify.max_user_instances {} → {}（重启后复原）".format(*raised))

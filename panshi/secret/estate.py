@@ -27,12 +27,16 @@ def accounts_of(variables: Mapping[str, Any], template: Template) -> list[Declar
     value = plain(template(variables.get(declared.VARIABLE)))
     if not value:
         return declared.declared_accounts(str(variables["inventory_hostname"]), value, Baseline(0, 0, 0))
-    baseline = Baseline(
+    return declared.declared_accounts(str(variables["inventory_hostname"]), value, baseline_of(variables, template))
+
+
+def baseline_of(variables: Mapping[str, Any], template: Template) -> Baseline:
+    """Return what the controls ask of a host's passwords."""
+    return Baseline(
         value_of("password_min_length", variables, template),
         value_of("password_min_classes", variables, template),
         value_of("password_max_days", variables, template),
     )
-    return declared.declared_accounts(str(variables["inventory_hostname"]), value, baseline)
 
 
 def break_glass_of(variables: Mapping[str, Any], template: Template) -> list[Declared]:

@@ -200,8 +200,16 @@ def _new_version(entry: Entry, order: Order) -> Version:
     value = order.policy.make(entry.secret.account)
     while value in entry.known().values():
         value = order.policy.make(entry.secret.account)
-    when = f"{utc_now():%Y-%m-%dT%H:%M:%SZ}"
-    return Version(_new_id(), value, when, why=order.ticket, policy=str(order.policy))
+    return _version(value, order.ticket, order.policy)
+
+
+def made(policy: Rule, account: str, ticket: str) -> Version:
+    """Return a first version for an account that no target has yet."""
+    return _version(policy.make(account), ticket, policy)
+
+
+def _version(value: str, ticket: str, policy: Rule) -> Version:
+    return Version(_new_id(), value, f"{utc_now():%Y-%m-%dT%H:%M:%SZ}", why=ticket, policy=str(policy))
 
 
 def imported(value: str, ticket: str) -> Version:

@@ -46,7 +46,8 @@ class ActionModule(ActionBase):
         # What was found is the playbook's to fail on: a failed task would print the whole record.
         result["proven"] = row.proven
         if row.proven:
-            result["msg"] = f"{row.host} 的备份（{row.place}）能恢复：RTO {row.rto} 秒，RPO {row.rpo} 秒"
+            lost = f"RPO {row.rpo} 秒" if row.rpo >= 0 else "没有数据库，只有文件"
+            result["msg"] = f"{row.host} 的备份（{row.place}）能恢复：RTO {row.rto} 秒，{lost}"
         else:
             said = "；".join(f"[{one['code']}] {one['message']}" for one in row.findings[:5])
             result["msg"] = f"{row.host} 的备份没有得到证明（{len(row.findings)} 项）：{said}"

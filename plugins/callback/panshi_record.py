@@ -37,7 +37,13 @@ PAYLOAD = "panshi_record"
 SERVICES = "panshi_services"
 ROOT = Path(__file__).resolve().parents[2]
 # Jobs that are reported at their end, by the subcommand of ``panshi report``.
-_REPORTED = {"harden": "harden", "patch_apply": "patch", "restore_verify": "restore", "restore": "recovery"}
+_REPORTED = {
+    "harden": "harden",
+    "mariadb": "harden",
+    "patch_apply": "patch",
+    "restore_verify": "restore",
+    "restore": "recovery",
+}
 
 
 class CallbackModule(CallbackBase):

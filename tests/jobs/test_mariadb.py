@@ -34,6 +34,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.long]
 LAB, SUBNET = "panshi-lab-myr", "203.0.113.192/27"
 PRIMARY, REPLICA = "db1", "db2"
 NETWORK = "203.0.113.%"
+# Whose first password nobody has put into the store.
+MADE = "auditadm"
 ACCOUNTS: list[dict[str, Any]] = [
     {"name": "repl", "host": NETWORK, "kind": "replication", "grants": ["REPLICATION SLAVE ON *.*"]},
     {"name": "app", "host": NETWORK, "kind": "application", "grants": ["SELECT, INSERT ON shop.*"]},
@@ -166,7 +168,7 @@ def keep_passwords(pair: Pair) -> Pair:
     """Put the accounts' first passwords into the store, as ``panshi secret import`` does."""
     now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     with pair.store.hold(PRIMARY):
-        for account in ACCOUNTS:
+        for account in (one for one in ACCOUNTS if one["name"] != MADE):
             version = Version(f"v-{account['name']}", f"First-pass-{account['name']}-9'x", now, "import", "test")
             pair.store.write(Entry(SecretId(PRIMARY, "mysql", account["name"]), version))
     return pair
@@ -197,6 +199,18 @@ def test_real_pair_is_built_with_tls_and_gtid_and_a_second_run_changes_nothing(p
     )
     assert "First-pass" not in journal + done.out
     assert not any(b"First-pass" in path.read_bytes() for path in pair.operator.records.rglob("*") if path.is_file())
+
+
+def test_real_first_password_that_was_made_is_in_the_store_and_opens_the_server(pair: Pair) -> None:
+    current = pair.store.read(SecretId(PRIMARY, "mysql", MADE)).current
+    assert current is not None and len(current.value) == 20
+    put(pair.copies, PRIMARY, "/root/made.cnf", f'[client]\nuser={MADE}\npassword="{current.value}"\n')
+    said = pair.copies.sh(PRIMARY, "mariadb --defaults-file=/root/made.cnf -Ne 'SELECT CURRENT_USER()'")
+    assert said.strip() == f"{MADE}@localhost"
+    pair.copies.sh(PRIMARY, f"sed -i 's/password=.*/password=wrong/' /root/made.cnf")
+    refused = pair.copies.sh(PRIMARY, "mariadb --defaults-file=/root/made.cnf -e 'SELECT 1' 2>&1", check=False)
+    assert "Access denied" in refused
+    assert current.value not in pair.copies.sh(PRIMARY, "journalctl --no-pager")
 
 
 def test_real_hardening_under_a_client_that_writes(pair: Pair) -> None:

@@ -22,9 +22,11 @@ def test_the_committed_inventory_is_what_the_description_gives() -> None:
     assert (INVENTORY / "hosts.yml").read_text(encoding="utf-8") == rendered
 
 
-def test_hub_and_database_are_no_targets_of_the_audit() -> None:
+def test_hub_is_no_target_of_the_audit_and_of_databases_the_product_alone() -> None:
     names = {host.name for host in load(INVENTORY / "lab.yml").hosts}
-    assert names - {host.name for host in load_estate(INVENTORY).hosts} == {"db1", "hub12"}
+    targets = {host.name: host.targets for host in load_estate(INVENTORY).hosts}
+    assert names - set(targets) == {"hub12"}
+    assert {targets[name] for name in ("db1", "db2")} == {("mysql",)}
 
 
 def test_groups_follow_from_kind_and_emulation(lab: Lab) -> None:
