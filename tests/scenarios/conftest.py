@@ -4,3 +4,4 @@ from __future__ import annotations
 
 import panshi.checks.linux  # noqa: F401
 import panshi.checks.mysql  # noqa: F401
+import panshi.checks.network  # noqa: F401

@@ -2,9 +2,10 @@
 
 A scenario file is ``tests/scenarios/<check-id>.yml`` with ``check`` and ``scenarios``. One scenario has
 
-* ``name``: begins with ``real_`` or ``emulated_`` (an untouched recording) or ``constructed_`` (a recording, or
-  nothing, with changes laid over it);
-* ``base``: the recording ``hosts/<base>.json.gz``; left out for a document that holds only what ``set`` gives;
+* ``name``: begins with ``real_`` or ``emulated_`` (an untouched recording), ``parsed_`` (the untouched texts of a
+  network device, written by hand) or ``constructed_`` (any of these, or nothing, with changes laid over it);
+* ``base``: the recording ``hosts/<base>.json.gz``, or the folder of texts ``devices/<platform>-<kind>/``, one file per
+  item; left out for a document that holds only what ``set`` gives;
 * ``set``: item id -> new output (text), or a mapping of item fields (``rc``, ``out``, ``err``, ``stat`` …);
 * ``edit``: item id -> list of ``[old, new]``; ``old`` must occur, so a scenario cannot rot silently;
 * ``append``: item id -> text put behind the output (the item must exist);
@@ -34,7 +35,8 @@ from panshi.verdict import Status, Verdict
 
 HERE = Path(__file__).parent
 HOSTS = HERE / "hosts"
-KINDS = ("real_", "emulated_", "constructed_")
+DEVICES = HERE / "devices"
+KINDS = ("real_", "emulated_", "parsed_", "constructed_")
 OVERLAYS = ("set", "edit", "append", "remove")
 # Recordings of a Debian userland under the name and tools of another distribution (see lab/).
 EMULATED_HOSTS = ("kylin", "openeuler")
@@ -67,10 +69,11 @@ class Scenario:
         """Return what is wrong with the scenario itself: a name must not promise more than was done."""
         touched = [key for key in OVERLAYS if getattr(self, key)]
         emulated = self.base.startswith(EMULATED_HOSTS)
+        parsed = bool(self.base) and (DEVICES / self.base).is_dir()
         found = []
         if not self.name.startswith(KINDS):
             found.append(f"name must begin with one of {', '.join(KINDS)}")
-        if self.name.startswith(("real_", "emulated_")):
+        if self.name.startswith(("real_", "emulated_", "parsed_")):
             if touched:
                 found.append(f"only constructed_ scenarios may use {', '.join(touched)}")
             if not self.base:
@@ -79,6 +82,10 @@ class Scenario:
             found.append(f"{self.base} is an emulated distribution: name it emulated_")
         if self.name.startswith("emulated_") and self.base and not emulated:
             found.append(f"{self.base} is a real distribution: name it real_")
+        if parsed and not self.name.startswith(("parsed_", "constructed_")):
+            found.append(f"{self.base} is written by hand: name it parsed_")
+        if self.name.startswith("parsed_") and not parsed:
+            found.append(f"{self.base} is not a text of a device")
         return found
 
 
@@ -107,10 +114,18 @@ def _recording(base: str) -> str:
 
 def recording(base: str) -> Document:
     """Return a fresh copy of a recorded document, or a bare one for ``base`` ``""``."""
+    if (DEVICES / base).is_dir() and base:
+        return device(base)
     if base:
         document: Document = json.loads(_recording(base))
         return document
     return {"schema": 1, "collector": "constructed", "globs": ["/etc/*", "/usr/lib/*", "/lib/*", "/run/*"], "items": {}}
+
+
+def device(base: str) -> Document:
+    """Return the document of a device from its folder of texts; the platform is the first part of the folder's name."""
+    items = {path.stem: {"cmd": path.stem, "out": path.read_text("utf-8")} for path in (DEVICES / base).glob("*.txt")}
+    return {"schema": 1, "collector": "network", "platform": base.partition("-")[0], "globs": [], "items": items}
 
 
 def _default_item(item_id: str) -> dict[str, Any]:

@@ -1,0 +1,126 @@
+"""What the checks ask of a network device, whatever its vendor: effective values, each with where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from panshi.facts.model import FactMissing
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Generic[T]):
+    """An effective value.
+
+    Args:
+        answer: in the unit that the question names; None where it cannot be known.
+        where: the configuration line, the display command, or the hidden default with its source (Chinese); why it
+            cannot be known, where it cannot.
+    """
+
+    answer: T | None
+    where: str
+
+    @property
+    def value(self) -> T:
+        """Return the answer.
+
+        Raises:
+            FactMissing: when there is none, so that whoever needs it cannot take silence for a value.
+        """
+        if self.answer is None:
+            raise FactMissing(self.where)
+        return self.answer
+
+    def to(self, change: Callable[[T], U]) -> Known[U]:
+        """Return the answer in another form, unknown where it was."""
+        return Known(None if self.answer is None else change(self.answer), self.where)
+
+
+class Auth(StrEnum):
+    """How a login line asks who is there."""
+
+    AAA = "AAA"
+    LOCAL = "本地用户"
+    PASSWORD = "仅口令"
+    NONE = "不认证"
+    CLOSED = "不能登录"
+
+
+NAMED = frozenset({Auth.AAA, Auth.LOCAL, Auth.CLOSED})
+
+
+class Stored(StrEnum):
+    """How a device keeps a password."""
+
+    HASH = "散列"
+    WEAK_HASH = "弱散列"
+    REVERSIBLE = "可逆加密"
+    PLAIN = "明文"
+    NONE = "没有口令"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One login line, or a range of them, of one kind.
+
+    Args:
+        kind: console, aux or vty.
+        name: as configured, for example ``vty 0 4``.
+        auth: how it asks; several on one line do not exist.
+        idle: seconds without input after which it is closed; 0 never.
+        protocols: what it lets in, only of telnet and ssh; empty for other lines.
+        acl: number or name of the list that limits sources; "" for none.
+    """
+
+    kind: str
+    name: str
+    auth: Known[Auth]
+    idle: Known[int]
+    protocols: Known[frozenset[str]]
+    acl: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Return whether somebody could log in here; what is not known counts as open."""
+        shut = self.kind == "vty" and self.protocols.answer is not None and not self.protocols.answer
+        return self.auth.answer is not Auth.CLOSED and not shut
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One local account for the management of the device.
+
+    Args:
+        name: login.
+        role: level or role as the device writes it ("15", "network-admin"); "" where none is given.
+        rank: admin, operator, auditor or none, by that role.
+        stored: how its password is kept.
+        services: what it may log in by; empty where the device does not tell them apart.
+    """
+
+    name: str
+    role: str
+    rank: str
+    stored: Stored
+    services: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Lockout:
+    """What happens after wrong passwords.
+
+    Args:
+        failures: in a row before the lock; 0 when nothing is locked.
+        seconds: of the lock; 0 until an administrator opens it.
+        where: lines or default.
+    """
+
+    failures: int
+    seconds: int
+    where: str
