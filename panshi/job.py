@@ -17,6 +17,7 @@ from typing import Any
 import panshi
 import panshi.checks.linux
 import panshi.checks.mysql
+import panshi.checks.network
 from panshi.audit import Plan, audit_host, describe_waiver, unread_host
 from panshi.checks import CHECKS
 from panshi.collect.client import Collected, Failed, Limits, Started, collect

@@ -11,6 +11,7 @@ from rich.table import Table
 
 import panshi.checks.linux  # noqa: F401 - fills the register
 import panshi.checks.mysql  # noqa: F401 - fills the register
+import panshi.checks.network  # noqa: F401 - fills the register
 from panshi.checks import CHECKS
 from panshi.controls.catalogue import Catalogue, Check, Control, load_catalogue
 from panshi.controls.coverage import STATES, coverage, state

@@ -13,6 +13,7 @@ from testinfra.host import Host
 
 import panshi.checks.linux  # noqa: F401 - fills the register
 import panshi.checks.mysql  # noqa: F401 - fills the register
+import panshi.checks.network  # noqa: F401 - fills the register
 from panshi.audit import Plan, audit_host
 from panshi.checks import CHECKS
 from panshi.collect.client import COLLECTORS

@@ -17,13 +17,12 @@ class Comware(Device):
     """Comware V7. A line obeys its own setting, else that of its line class, else the default."""
 
     platform = "hp_comware"
-    end = "return"
 
     def lines(self) -> list[Line]:
         """Return the login lines."""
         classes = {_KINDS[head[1]]: part for head, part in self.config.sections(_CLASS)}
         return [
-            self._line(_KINDS[head[1]], f"{head[1]} {head[2]}", [part, classes.get(_KINDS[head[1]], Section(""))])
+            self._line(_KINDS[head[1]], f"{head[1]} {head[2]}", [part, classes.get(_KINDS[head[1]], Section())])
             for head, part in self.config.sections(_LINE)
         ]
 

@@ -14,7 +14,6 @@ class Ios(Device):
     """IOS and IOS-XE."""
 
     platform = "cisco_ios"
-    end = "end"
 
     def lines(self) -> list[Line]:
         """Return the login lines."""

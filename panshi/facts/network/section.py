@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+
+from panshi.errors import PanshiError
+from panshi.facts.model import FactMissing
+from panshi.network.config import Node, is_whole, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,61 +16,51 @@ class Section:
     """A line of a configuration with the lines below it.
 
     Args:
-        line: as the device shows it, without indentation; "" for the whole configuration.
-        children: in the order of the configuration.
+        node: of the tree.
     """
 
-    line: str
-    children: tuple[Section, ...] = ()
+    node: Node = Node("")
 
-    def first(self, pattern: str) -> re.Match[str] | None:
-        """Return the first direct line that begins with a pattern."""
-        return next(self._matches(pattern), None)
+    @property
+    def line(self) -> str:
+        """Return the head of the section, "" for the whole configuration."""
+        return self.node.line
 
     def all(self, pattern: str) -> list[re.Match[str]]:
         """Return the direct lines that begin with a pattern."""
-        return list(self._matches(pattern))
+        return [found for child in self.node.children if (found := re.match(pattern, child.line))]
+
+    def first(self, pattern: str) -> re.Match[str] | None:
+        """Return the first direct line that begins with a pattern."""
+        return next(iter(self.all(pattern)), None)
 
     def last(self, pattern: str) -> re.Match[str] | None:
         """Return the last direct line that begins with a pattern: of several, a device obeys that one."""
-        found = self.all(pattern)
-        return found[-1] if found else None
+        return next(reversed(self.all(pattern)), None)
 
     def has(self, pattern: str) -> bool:
         """Return whether a direct line begins with a pattern."""
-        return self.first(pattern) is not None
+        return bool(self.all(pattern))
 
     def sections(self, pattern: str) -> list[tuple[re.Match[str], Section]]:
         """Return the direct sections whose head begins with a pattern, with the match."""
-        return [(found, child) for child in self.children if (found := re.match(pattern, child.line))]
-
-    def _matches(self, pattern: str) -> Iterator[re.Match[str]]:
-        for child in self.children:
-            if found := re.match(pattern, child.line):
-                yield found
+        return [(found, Section(child)) for child in self.node.children if (found := re.match(pattern, child.line))]
 
 
 @lru_cache(maxsize=4)
-def read(text: str) -> Section:
-    """Return the tree of a configuration text.
+def read(text: str, platform: str) -> Section:
+    """Return the tree of a whole configuration.
 
     Args:
-        text: as the device printed it; separators (``#``, ``!``) carry no meaning.
+        text: as the device printed it.
+        platform: name of a rule book.
+
+    Raises:
+        FactMissing: when it does not reach its end, or something strange is mixed into it: absence proves nothing.
     """
-    stack: list[tuple[int, str, list[Section]]] = [(-1, "", [])]
-    for raw in text.splitlines():
-        line = raw.strip()
-        if not line or line[0] in "#!":
-            continue
-        depth = len(raw) - len(raw.lstrip())
-        while stack[-1][0] >= depth:
-            _close(stack)
-        stack.append((depth, line, []))
-    while len(stack) > 1:
-        _close(stack)
-    return Section("", tuple(stack[0][2]))
-
-
-def _close(stack: list[tuple[int, str, list[Section]]]) -> None:
-    _, line, children = stack.pop()
-    stack[-1][2].append(Section(line, tuple(children)))
+    if not is_whole(text, platform):
+        raise FactMissing("运行配置不完整：没有读到结尾")
+    try:
+        return Section(parse(text, platform))
+    except PanshiError as error:
+        raise FactMissing(error.message) from error

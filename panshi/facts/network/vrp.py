@@ -16,7 +16,6 @@ class Vrp(Device):
     """VRP5."""
 
     platform = "huawei_vrp"
-    end = "return"
 
     def lines(self) -> list[Line]:
         """Return the login lines; VRP shows every range that exists."""
