@@ -18,9 +18,10 @@ from panshi.errors import PanshiError
 
 _FOLDER = Path(__file__).with_name("rules")
 _WORDS = ("comment", "closing", "negate", "leave")
-_LISTS = ("volatile", "blocks", "secrets", "views", "permanent", "additions_first", "hidden", "lines", "sets", "expand")
+_PATTERNS = ("volatile", "views", "permanent", "additions_first", "hidden", "expand")
+_LISTS = (*_PATTERNS, "blocks", "secrets", "lines", "sets", "orders", "guards")
 _LINE_KEYS = {"match", "within", "key", "undo", "change", "whole"}
-_SET_KEYS = {"match", "within", "style", "add", "remove", "new"}
+_SET_KEYS = {"match", "within", "style", "add", "remove", "new", "gone"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class SetRule:
         add: command that adds ``{}``.
         remove: command that removes ``{}``.
         new: command for a set where there was none.
+        gone: command that removes ``{}`` when nothing is to stay.
     """
 
     match: re.Pattern[str]
@@ -74,6 +76,33 @@ class SetRule:
     add: str
     remove: str
     new: str
+    gone: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRule:
+    """A view whose entries are read in order, and to which the device adds at the end.
+
+    Args:
+        within: line of the view.
+        match: key of an entry; the first group names it in commands.
+        move: command that puts ``{0}`` after ``{1}``.
+        top: command that puts ``{0}`` before all others.
+    """
+
+    within: re.Pattern[str]
+    match: re.Pattern[str]
+    move: str
+    top: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuardRule:
+    """A view that lets packets through: ``open`` is the line that does so, ``closed`` the one that does not."""
+
+    within: re.Pattern[str]
+    open: str
+    closed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +123,8 @@ class RuleBook:
     hidden: tuple[re.Pattern[str], ...]
     lines: tuple[LineRule, ...]
     sets: tuple[SetRule, ...]
+    orders: tuple[OrderRule, ...]
+    guards: tuple[GuardRule, ...]
     expand: tuple[re.Pattern[str], ...]
 
     def is_volatile(self, line: str) -> bool:
@@ -167,16 +198,16 @@ def _book(platform: str, read: Mapping[str, Any]) -> RuleBook:
         closing=str(read["closing"]),
         negate=str(read["negate"]),
         leave=str(read["leave"]),
-        volatile=_patterns(lists["volatile"]),
         blocks=tuple(Block(re.compile(one["start"]), one["end"]) for one in lists["blocks"]),
         secrets=secrets,
-        views=_patterns(lists["views"]),
-        permanent=_patterns(lists["permanent"]),
-        additions_first=_patterns(lists["additions_first"]),
-        hidden=_patterns(lists["hidden"]),
         lines=tuple(_line_rule(one) for one in lists["lines"]),
         sets=tuple(_set_rule(one) for one in lists["sets"]),
-        expand=_patterns(lists["expand"]),
+        orders=tuple(
+            OrderRule(re.compile(one["within"]), re.compile(one["match"]), one["move"], one["top"])
+            for one in lists["orders"]
+        ),
+        guards=tuple(GuardRule(re.compile(one["within"]), one["open"], one["closed"]) for one in lists["guards"]),
+        **{key: tuple(re.compile(word) for word in lists[key]) for key in _PATTERNS},
     )
 
 
@@ -207,6 +238,7 @@ def _set_rule(read: Mapping[str, str]) -> SetRule:
         add=read["add"],
         remove=read["remove"],
         new=read.get("new", read["add"]),
+        gone=read.get("gone", read["remove"]),
     )
 
 
@@ -217,10 +249,6 @@ def _within(read: Mapping[str, str]) -> re.Pattern[str] | None:
 def _only(read: Mapping[str, str], keys: set[str]) -> None:
     if unknown := sorted(set(read) - keys):
         raise ValueError(f"没有 {'、'.join(unknown)} 这样的键")
-
-
-def _patterns(words: Sequence[str]) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(word) for word in words)
 
 
 def _any(patterns: Sequence[re.Pattern[str]], line: str) -> bool:
