@@ -84,15 +84,21 @@ def _as_line(one: Setting) -> Setting:
 
 
 def _spelled_out(nodes: Iterable[Node], book: RuleBook) -> Iterator[Node]:
+    """Yield lines that stand for several views, or for one of a view, as what they stand for; leave out the unsaid."""
     for node in nodes:
-        if any(pattern.match(node.line) for pattern in book.hidden):
+        if _first_match(book.hidden, node.line):
             continue
-        for pattern in book.expand:
-            if found := pattern.match(node.line):
-                yield from (Node(f"{found[1]} {number}") for number in sorted(read_numbers(found[2])))
-                break
+        if found := _first_match(book.expand, node.line):
+            yield from (Node(f"{found[1]} {number}") for number in sorted(read_numbers(found[2])))
+        elif found := _first_match(book.fold, node.line):
+            kind = next(name for name, number in found.groupdict().items() if number and name != "entry")
+            yield Node(f"ip access-list {kind} {found[kind]}", (Node(found["entry"]),))
         else:
             yield node
+
+
+def _first_match(patterns: Iterable[re.Pattern[str]], line: str) -> re.Match[str] | None:
+    return next((found for pattern in patterns if (found := pattern.match(line))), None)
 
 
 def _setting(line: str, children: list[Node], view: str, book: RuleBook) -> Setting:

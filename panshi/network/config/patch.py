@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from panshi.errors import PanshiError
 from panshi.network.config.canonical import Setting, by_key, settings
 from panshi.network.config.order import moves
 from panshi.network.config.rulebook import GuardRule, RuleBook, rule_book
@@ -24,7 +25,7 @@ def patch(before: Node, after: Node, platform: str) -> list[str]:
     configurations that mean the same.
 
     Raises:
-        PanshiError: PS-E8070 for an unknown platform.
+        PanshiError: PS-E8070 for an unknown platform, PS-E8072 for a list whose order cannot be changed by commands.
     """
     book = rule_book(platform)
     old, new = (settings(tree.children, "", book) for tree in (before, after))
@@ -33,6 +34,7 @@ def patch(before: Node, after: Node, platform: str) -> list[str]:
 
 def _body(before: Iterable[Setting], after: Iterable[Setting], view: str, book: RuleBook) -> list[str]:
     old, new = by_key(before, after)
+    _refuse_reordering(old, new, view, book)
     guard = next((one for one in book.guards if one.within.match(view)), None)
     if guard is not None:
         return _guarded(old, new, view, book, guard)
@@ -101,6 +103,18 @@ def _ordered(old: Mapping[str, Setting], new: Mapping[str, Setting], view: str, 
         for item, before in moves(present, wanted):
             template = rule.move if before else rule.top
             yield template.replace("{0}", names[item]).replace("{1}", names.get(before, ""))
+
+
+def _refuse_reordering(old: Mapping[str, Setting], new: Mapping[str, Setting], view: str, book: RuleBook) -> None:
+    """Refuse to change a list whose entries have no number: one can be added at its end only, whatever stands there."""
+    for pattern in book.unnumbered:
+        before, after = ([one.line for one in side.values() if pattern.match(one.line)] for side in (old, new))
+        if before and after and before != after:
+            raise PanshiError(
+                "PS-E8072",
+                f"{view} 的条目没有编号，只能追加到末尾，不能按次序修改",
+                "为条目编号（设备上 ip access-list resequence，数据里写编号），或改用 net_policy",
+            )
 
 
 def _made_anew(old: Setting, new: Setting | None) -> bool:

@@ -18,7 +18,7 @@ from panshi.errors import PanshiError
 
 _FOLDER = Path(__file__).with_name("rules")
 _WORDS = ("comment", "closing", "negate", "leave")
-_PATTERNS = ("volatile", "views", "permanent", "additions_first", "hidden", "expand")
+_PATTERNS = ("volatile", "views", "permanent", "additions_first", "hidden", "expand", "unnumbered", "fold")
 _LISTS = (*_PATTERNS, "blocks", "secrets", "lines", "sets", "orders", "guards")
 _LINE_KEYS = {"match", "within", "key", "undo", "change", "whole"}
 _SET_KEYS = {"match", "within", "style", "add", "remove", "new", "gone"}
@@ -126,6 +126,8 @@ class RuleBook:
     orders: tuple[OrderRule, ...]
     guards: tuple[GuardRule, ...]
     expand: tuple[re.Pattern[str], ...]
+    fold: tuple[re.Pattern[str], ...]
+    unnumbered: tuple[re.Pattern[str], ...]
 
     def is_volatile(self, line: str) -> bool:
         """Return whether a line is not configuration: a header, a clock, a counter."""

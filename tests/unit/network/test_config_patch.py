@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from panshi.errors import PanshiError
 from panshi.network.config import parse, patch
 
 
@@ -177,3 +178,23 @@ def test_parsed_two_lines_that_a_rule_takes_for_one_are_both_kept() -> None:
 @pytest.mark.parametrize("text", [POLICY, "vlan batch 10 20\nacl 3000\n rule 5 permit ip\n"])
 def test_parsed_nothing_is_to_be_done_for_what_is_so(text: str) -> None:
     assert commands(text, text) == []
+
+
+def test_parsed_numbered_lists_of_ios_are_changed_in_their_view_never_undone_line_by_line() -> None:
+    before = "access-list 100 permit ip any any\naccess-list 10 permit any\n"
+    assert commands("", before, "cisco_ios") == [
+        *("ip access-list extended 100", "permit ip any any", "exit"),
+        *("ip access-list standard 10", "permit any", "exit"),
+    ]
+    assert commands(before, "access-list 10 permit any\n", "cisco_ios") == ["no ip access-list extended 100"]
+
+
+def test_parsed_entries_without_numbers_are_not_reordered_blindly() -> None:
+    before = "ip access-list extended A\n permit tcp any any\n deny ip any any\n"
+    after = "ip access-list extended A\n permit tcp any any\n permit udp any any\n deny ip any any\n"
+    with pytest.raises(PanshiError, match="PS-E8072.*ip access-list extended A"):
+        commands(before, after, "cisco_ios")
+    numbered = "ip access-list extended A\n 10 permit tcp any any\n 20 deny ip any any\n"
+    assert commands(numbered, numbered.replace("20", "15 permit udp any any\n 20"), "cisco_ios")[1:-1] == [
+        "15 permit udp any any"
+    ]
