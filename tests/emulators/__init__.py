@@ -1,0 +1,1 @@
+"""Stand-ins for what a laboratory cannot have; each refuses what it does not emulate."""

@@ -1,0 +1,8 @@
+"""Emulated network devices: stateful, fault-injecting, strict. See docs/network-emulator.md."""
+
+from .device import Device, Entry
+from .faults import Faults
+from .platform import NAMES
+from .server import emulated, until
+
+__all__ = ["NAMES", "Device", "Entry", "Faults", "emulated", "until"]
