@@ -290,7 +290,7 @@ class RestoreRow(Row):
 
     ``host`` is the source, ``on`` the host that restored, ``place`` the repository, ``proven`` whether everything was
     tried and nothing was found. ``seconds`` of the whole proof, ``rto`` of the restore in it, ``rpo`` seconds before
-    the proof from which on data is missing (-1: without a database). ``steps``, ``database``, ``files`` as
+    the proof from which on data is missing (-1: without a database). ``steps``, ``database``, ``files``, ``dumps`` as
     ``panshi/backup/agent/prove.py`` gives them; ``findings`` are {code, message}.
     """
 
@@ -307,6 +307,7 @@ class RestoreRow(Row):
     steps: Sequence[Mapping[str, Any]]
     database: Mapping[str, Any]
     files: Sequence[Mapping[str, Any]]
+    dumps: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -29,6 +29,8 @@ SETTINGS = (
     "backup_copies",
     "backup_database",
     "backup_files",
+    "backup_logical",
+    "backup_redis",
     "restore_bounds",
     "restore_max_age_hours",
     "restore_max_rpo_minutes",

@@ -11,7 +11,7 @@ from typing import Any
 from panshi.backup.agent.sets import moment
 from panshi.verdict import Status
 
-_JOBS_ZH = {"database": "数据库", "binlog": "二进制日志", "files": "文件"}
+_JOBS_ZH = {"database": "数据库", "binlog": "二进制日志", "files": "文件", "dumps": "Redis 与逻辑导出"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Rules:
 
     Args:
         database_hours: age of the newest database backup. Daily by contract, and two hours to carry it out.
+        dumps_hours: age of the newest dump of a Redis or a small database. Daily, as the database.
         logs_minutes: age of the newest archive of binary logs, in every copy.
         files_days: age of the newest backup of files. Weekly by contract, and a day to carry it out.
         shrink_percent: a full backup that is smaller than this share of the one before is not plausible.
@@ -29,6 +30,7 @@ class Rules:
     """
 
     database_hours: int = 26
+    dumps_hours: int = 26
     logs_minutes: int = 60
     files_days: int = 8
     shrink_percent: int = 50
@@ -56,6 +58,8 @@ def judge(facts: Mapping[str, Any], rules: Rules, keys: Mapping[str, str], prove
         keys: the store's keys by repository.
         proven: when a restore of this host was last proven.
     """
+    # A host whose program is older than this knows of no dumps.
+    facts = {"dumps": [], **facts}
     now = dt.datetime.fromisoformat(facts["now"])
     places = {str(one["name"]): one for one in facts["places"]}
     return [
@@ -74,13 +78,15 @@ def _verdict(check: str, faults: Sequence[str], observed: str) -> Judged:
 
 
 def _policy(facts: Mapping[str, Any]) -> tuple[list[str], str]:
-    wanted = (["database", "binlog"] if facts["database"] else []) + (["files"] if facts["files"] else [])
+    wanted = ["database", "binlog"] if facts["database"] else []
+    wanted += [job for job in ("files", "dumps") if facts[job]]
     faults = [f"{_JOBS_ZH[job]}的定时没有运行（{facts['timers'].get(job)}）" for job in wanted if _stopped(facts, job)]
     if not wanted:
         faults.append("没有声明要备份的内容")
     return (
         faults,
-        f"备份 {'、'.join(_JOBS_ZH[job] for job in wanted) or '无'}；文件 {'、'.join(facts['files']) or '无'}",
+        f"备份 {'、'.join(_JOBS_ZH[job] for job in wanted) or '无'}；文件 {'、'.join(facts['files']) or '无'}；"
+        f"导出 {'、'.join(facts['dumps']) or '无'}",
     )
 
 
@@ -114,11 +120,13 @@ def _stale(place: Mapping[str, Any], facts: Mapping[str, Any], rules: Rules, now
             faults.append(f"{place['name']}：二进制日志{age_zh}")
         if place["chain"]:
             faults.append(f"{place['name']}：{place['chain']}")
-    for name in facts["files"]:
-        last = place["files"].get(name, "")
-        if not last or now - moment(last.partition("-")[0]) > dt.timedelta(days=rules.files_days):
-            age_zh = f"是 {_long(now - moment(last.partition('-')[0]))}前的" if last else "没有备份"
-            faults.append(f"{place['name']}：文件 {name} {age_zh}")
+    limits = {"files": dt.timedelta(days=rules.files_days), "dumps": dt.timedelta(hours=rules.dumps_hours)}
+    for kind, limit in limits.items():
+        for name in facts[kind]:
+            last = place.get(kind, {}).get(name, "")
+            if not last or now - moment(last.partition("-")[0]) > limit:
+                age_zh = f"是 {_long(now - moment(last.partition('-')[0]))}前的" if last else "没有备份"
+                faults.append(f"{place['name']}：{'文件' if kind == 'files' else '导出'} {name} {age_zh}")
     return faults
 
 

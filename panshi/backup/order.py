@@ -59,11 +59,13 @@ def order_of(
             nothing is declared to be backed up, and a proof of nothing would be none.
     """
     database = variables.get("backup_database") or {}
-    if variables.get("backup_database") is None and not variables.get("backup_files"):
+    logical = variables.get("backup_logical") or {}
+    declared = [variables.get("backup_database"), variables.get("backup_redis")]
+    if all(one is None for one in declared) and not variables.get("backup_files") and not logical:
         raise PanshiError(
             "PS-E7449",
             f"主机 {source} 没有声明要备份什么，没有可以验证的",
-            "声明 backup_database 或 backup_files，或移出 backup 组",
+            "声明 backup_database、backup_redis、backup_logical 或 backup_files，或移出 backup 组",
         )
     gone = set(variables.get("restore_tables_gone") or ())
     return {
@@ -71,6 +73,8 @@ def order_of(
         "wanted": {
             "database": variables.get("backup_database") is not None,
             "files": sorted(variables.get("backup_files") or {}),
+            "redis": variables.get("backup_redis") is not None,
+            "logical": sorted(logical.get("databases", ())),
             "expect": database.get("expect", {}),
             "newest": database.get("newest", {}),
             "smoke": database.get("smoke", {}),
@@ -194,6 +198,7 @@ def row_of(source: str, on: str, place: str, result: Mapping[str, Any]) -> Resto
         steps=steps,
         database=result.get("database", {}),
         files=result.get("files", ()),
+        dumps=result.get("dumps", ()),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from panshi.record import RestoreRow, list_runs, read_run
 from panshi.secret import SecretId
 
 SUBNET, LAB, HOST = "203.0.113.32/27", "panshi-lab-bak", "db1"
-_IMAGE = {"deb12": {"packages": ["python3", "systemd-timesyncd", "mariadb-server", "mariadb-backup", "restic"]}}
+_PACKAGES = ["python3", "systemd-timesyncd", "mariadb-server", "mariadb-backup", "redis-server", "restic"]
+_IMAGE = {"deb12": {"packages": _PACKAGES}}
 # A second folder stands for the second copy: what another host makes of it is shown with the vault.
 SECOND = "/srv/second"
 _SERVER = """
@@ -41,6 +43,24 @@ _FILES = """
 mkdir -p /srv/app/conf
 for n in 1 2 3 4 5; do head -c 20000 /dev/urandom >/srv/app/conf/$n.bin; done
 echo 'db.url = jdbc:mariadb://db1.example/shop' >/srv/app/conf/app.properties
+"""
+# A cache of sessions: every type, two databases, keys that expire, a password.
+REDIS = {"password_file": "/root/redis-password", "sample": 500}
+_REDIS = r"""
+umask 077; od -An -tx1 -N16 /dev/urandom | tr -d ' \n' >/root/redis-password
+echo "requirepass $(cat /root/redis-password)" >>/etc/redis/redis.conf
+systemctl restart redis-server
+REDISCLI_AUTH=$(cat /root/redis-password); export REDISCLI_AUTH
+for n in $(seq 1000); do echo "SET page:$n $(head -c 30 /proc/sys/kernel/random/uuid)"; done | redis-cli >/dev/null
+redis-cli -n 3 >/dev/null <<'END'
+HSET user:1 name "a name" age 30
+RPUSH queue one two three
+SADD tags red green blue
+ZADD scores 1.5 ann 2 ben
+XADD events 1-1 kind login
+SET "odd \x00 key" "\xff\x00\r\n"
+SET lasting yes EX 100000
+END
 """
 DATABASE = {
     "expect": {"shop": ["orders", "customers"]},
@@ -86,6 +106,11 @@ class Backups(Rotation):
         assert runs, done.out[-3000:]
         return done, read_run(runs[-1]).restores[-1]
 
+    def redis(self, *words: str, database: int = 0) -> str:
+        """Ask the Redis as its only account."""
+        script = f"REDISCLI_AUTH=$(cat {REDIS['password_file']}) redis-cli --raw -n {database} {shlex.join(words)}"
+        return self.sh(script).strip()
+
     def buy(self, orders: int = 100) -> None:
         """Let the business go on."""
         self.sql(f"INSERT INTO shop.orders (customer, note) SELECT 1 + seq MOD 500, 'later' FROM seq_1_to_{orders}")
@@ -109,10 +134,12 @@ def backups(folder: Path) -> Iterator[Backups]:
         made.sh("systemctl restart mariadb && mkdir -p " + SECOND)
         copies.podman_input(HOST, "mariadb", _SHOP)
         made.sh(_FILES)
+        made.sh(_REDIS)
         inventory = {"all": {"children": {"backup": {"hosts": {HOST: {}}}}}}
         (copies.folder / "backup.json").write_text(json.dumps(inventory), encoding="utf-8")
         copies.variables(
             backup_database=DATABASE,
+            backup_redis=REDIS,
             backup_files={"app": ["/srv/app"], "etc": ["/etc"]},
             backup_copies=[{"name": "second", "url": SECOND}],
             backup_free_mb=50,

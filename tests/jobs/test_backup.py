@@ -33,6 +33,9 @@ def test_real_backups_are_deployed_made_and_proven(shop: Backups) -> None:
     assert row.database["newest"]["订单"]["restored"] == shop.sql("SELECT MAX(at) FROM shop.orders")
     assert 0 <= row.rpo < 300 and 0 < row.rto < row.seconds
     assert {one["name"]: one["differ"] + one["missing"] for one in row.files} == {"app": [], "etc": []}
+    (redis,) = row.dumps
+    # Every key is counted, those of the last seconds included; of the first database half is read.
+    assert (redis["counted"], redis["same"], redis["differ"]) == (1007, 507, 0)
     assert shop.left() == ""
     assert shop.key("second") not in done.out
 

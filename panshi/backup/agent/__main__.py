@@ -27,6 +27,7 @@ def main() -> int:
     for name, about in (
         ("binlog", "归档二进制日志"),
         ("files", "备份文件"),
+        ("dumps", "备份 Redis 与小的数据库"),
         ("copy", "把备份复制到其他备份库"),
         ("keep", "删除过期的备份"),
     ):
@@ -53,6 +54,7 @@ def main() -> int:
             "database": lambda: host.database(words.kind),
             "binlog": host.logs,
             "files": host.files,
+            "dumps": host.dumps,
             "copy": host.copy,
             "keep": host.keep,
         }

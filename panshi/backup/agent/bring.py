@@ -9,9 +9,11 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from . import book
+from .dumps import Dump
 from .errors import BackupError, last_line
 from .files import digest_of
 from .restic import Repository, Saved, Snapshot
@@ -22,13 +24,13 @@ from .sets import BackupSet, Logs, following, moment, number, read_logs
 _ROOM = 1.3
 
 
-def room(folder: Path, sets: Sequence[BackupSet]) -> None:
-    """Refuse a restore for which there is no room.
+def room(folder: Path, bytes: int) -> None:
+    """Refuse a restore of so many bytes for which there is no room.
 
     Raises:
         BackupError: PS-E7442.
     """
-    need, free = int(sum(one.bytes for one in sets) * _ROOM), shutil.disk_usage(folder).free
+    need, free = int(bytes * _ROOM), shutil.disk_usage(folder).free
     if free < need:
         raise BackupError(
             "PS-E7442",
@@ -69,6 +71,21 @@ def data(
         _prepared(words, sets[step].id, folder)
         if step:
             shutil.rmtree(folder / f"incr{step}")
+
+
+def dump(repository: Repository, found: tuple[Dump, Snapshot], target: Path) -> Dump:
+    """Bring a dump into a file, held to its hash.
+
+    Raises:
+        BackupError: PS-E7442 there is no room; PS-E7434 it is not what was saved.
+    """
+    about, snapshot = found
+    room(target.parent, about.bytes)
+    with target.open("wb") as file:
+        target.chmod(0o600)
+        saved = repository.read(snapshot, file.write)
+    book.same(asdict(about), saved, f"备份 {about.id}")
+    return about
 
 
 def unpack(repository: Repository, snapshot: Snapshot, target: Path, name: str) -> Saved:

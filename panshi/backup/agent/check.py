@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from . import book
+from . import book, dumps
 from .errors import BackupError
 from .restic import Repository
 from .sets import chain, newest
@@ -30,11 +30,18 @@ def look(settings: Settings, read: str) -> dict[str, Any]:
         "now": f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
         "database": settings.database is not None,
         "files": sorted(settings.files),
+        "dumps": _dumps(settings),
         "jobs": {path.stem: _outcome(path) for path in sorted((settings.state / "status").glob("*.json"))},
         "timers": _timers(),
         "free": shutil.disk_usage(Path(settings.local.url)).free if Path(settings.local.url).is_dir() else 0,
         "places": [_place(Repository(place, settings.host), read) for place in settings.places],
     }
+
+
+def _dumps(settings: Settings) -> list[str]:
+    """Return the names of the dumps that are declared."""
+    small = settings.logical.databases if settings.logical else ()
+    return ([dumps.REDIS] if settings.redis else []) + [dumps.name_of(name) for name in small]
 
 
 def _outcome(path: Path) -> dict[str, Any]:
@@ -48,7 +55,7 @@ def _outcome(path: Path) -> dict[str, Any]:
 def _timers() -> dict[str, str]:
     """Return whether the timers run, by job."""
     out = {}
-    for job in ("database", "binlog", "files"):
+    for job in ("database", "binlog", "files", "dumps"):
         command = ["systemctl", "is-active", f"panshi-backup-{job}.timer"]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
         out[job] = done.stdout.strip()
@@ -57,7 +64,9 @@ def _timers() -> dict[str, str]:
 
 def _place(repository: Repository, read: str) -> dict[str, Any]:
     about: dict[str, Any] = {"name": repository.place.name, "url": repository.place.url, "code": "", "message": ""}
-    about.update(sets=[], logs="", files={}, damage="", chain="", key=_key(Path(repository.place.password_file)))
+    about.update(
+        sets=[], logs="", files={}, dumps={}, damage="", chain="", key=_key(Path(repository.place.password_file))
+    )
     try:
         if not repository.exists():
             return {**about, "code": "PS-E7413", "message": f"备份库 {repository.place.name} 不存在"}
@@ -69,6 +78,7 @@ def _place(repository: Repository, read: str) -> dict[str, Any]:
         about["logs"] = max((one.tag("set") for one in repository.snapshots(book.LOGS)), default="")
         for one in repository.snapshots(book.FILES):
             about["files"][one.tag("name")] = max(one.tag("set"), about["files"].get(one.tag("name"), ""))
+        about["dumps"] = dumps.names(repository)
         if known:
             about["chain"] = _whole(repository, known)
         about["damage"] = repository.check(read=read)

@@ -7,18 +7,20 @@ import fcntl
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from . import book, database, files
+from . import book, database, dumps, files, redis_backup
 from .errors import BackupError, unforeseen
-from .restic import Repository, document
-from .sets import BackupSet, kept, logs_kept, moment, read_logs
+from .restic import Repository, Snapshot, document
+from .sets import BackupSet, kept, logs_kept, read_logs
 from .settings import Place, Settings
 
 _LOCK_SECONDS = 6 * 3600
+_T = TypeVar("_T")
 
 
 class Host:
@@ -128,28 +130,32 @@ class Host:
         ]
         return {"sets": done}
 
+    def dumps(self) -> dict[str, Any]:
+        """Dump the Redis of this host and its small databases; one that fails does not keep the others."""
+        self.ready()
+        about, work = self.settings, []
+        if about.redis:
+            work.append(partial(redis_backup.back_up, self.local, about.redis))
+        return {"sets": [one.id for one in _each(work)]}
+
     def copy(self) -> dict[str, Any]:
         """Bring to every other repository what it has not yet; one that cannot be reached does not keep the others."""
-        failed: list[BackupError] = []
-        for place in self.settings.places[1:]:
-            repository = self.repository(place)
-            try:
-                if not repository.exists():
-                    repository.create(like=self.local)
-                repository.unlock()
-                repository.copy_from(self.local)
-            except BackupError as error:
-                failed.append(error)
-        if failed:
-            raise BackupError(failed[0].code, "；".join(error.message for error in failed), failed[0].hint)
-        return {"places": [place.name for place in self.settings.places[1:]]}
+        return {"places": _each([partial(self._copied, place) for place in self.settings.places[1:]])}
+
+    def _copied(self, place: Place) -> str:
+        repository = self.repository(place)
+        if not repository.exists():
+            repository.create(like=self.local)
+        repository.unlock()
+        repository.copy_from(self.local)
+        return place.name
 
     def keep(self) -> dict[str, Any]:
         """Remove from this host what need not be kept. Copies have rules that this host cannot change."""
         known = book.sets(self.local)
         wanted = kept(list(known.values()), _now(), self.settings.keep)
         gone = self._unwanted_sets(known, wanted) + self._unwanted_logs([known[name] for name in wanted])
-        gone += self._unwanted_files()
+        gone += self._unwanted_files() + self._unwanted_dumps()
         self.local.forget(gone)
         return {"removed": len(gone)}
 
@@ -157,11 +163,7 @@ class Host:
         streams, notes = self.local.snapshots(book.STREAM), self.local.snapshots(book.SET)
         # A stream without its note is what a run left that did not come to its end; a run of today may be under way.
         day = dt.timedelta(days=1)
-        unfinished = [
-            one
-            for one in streams
-            if one.tag("set") not in known and _now() - moment(one.tag("set").partition("-")[0]) > day
-        ]
+        unfinished = [one for one in streams if one.tag("set") not in known and _age(one) > day]
         return book.ids(unfinished + [one for one in streams + notes if one.tag("set") in known.keys() - wanted])
 
     def _unwanted_logs(self, remaining: list[BackupSet]) -> list[str]:
@@ -171,18 +173,51 @@ class Host:
         return book.ids([one for one in snapshots if one.tag("set") not in wanted])
 
     def _unwanted_files(self) -> list[str]:
-        keep = self.settings.keep
-        gone = []
-        for name in {one.tag("name") for one in self.local.snapshots(book.FILES)}:
-            rows = self.local.snapshots(book.FILES, f"name={name}")
-            last = max(rows, key=lambda one: one.tag("set"))
-            old = [one for one in rows if _now() - moment(one.tag("set").partition("-")[0]) > dt.timedelta(keep.weeks)]
-            months: dict[str, str] = {}
-            for one in old:
-                months.setdefault(one.tag("set")[:6], one.id)
-            first = list(months.values())[-keep.months :] if keep.months else []
-            gone += [one.id for one in old if one.id not in first and one.id != last.id]
-        return gone
+        snapshots = self.local.snapshots(book.FILES)
+        wanted = self._wanted_by_day(snapshots)
+        return book.ids([one for one in snapshots if one.tag("set") not in wanted])
+
+    def _unwanted_dumps(self) -> list[str]:
+        streams, notes = self.local.snapshots(dumps.STREAM), self.local.snapshots(dumps.NOTE)
+        wanted = self._wanted_by_day(notes)
+        # As with sets: without its note it is what was left by a run that did not come to its end.
+        known, day = {one.tag("set") for one in notes}, dt.timedelta(days=1)
+        unfinished = [one for one in streams if one.tag("set") not in known and _age(one) > day]
+        return book.ids(unfinished + [one for one in streams + notes if one.tag("set") in known - wanted])
+
+    def _wanted_by_day(self, snapshots: Sequence[Snapshot]) -> set[str]:
+        """Return the ids of those that need no other one and are kept: by days, by months, and the last of a name."""
+        keep, wanted = self.settings.keep, set()
+        for name in {one.tag("name") for one in snapshots}:
+            ids = sorted(one.tag("set") for one in snapshots if one.tag("name") == name)
+            old = [id for id in ids if _now() - dumps.time_of(id) > dt.timedelta(keep.weeks)]
+            first: dict[str, str] = {}
+            for id in old:
+                first.setdefault(id[:6], id)
+            months = list(first.values())[-keep.months :] if keep.months else []
+            wanted |= {*months, *ids[len(old) :], ids[-1]}
+        return wanted
+
+
+def _age(snapshot: Snapshot) -> dt.timedelta:
+    return _now() - dumps.time_of(snapshot.tag("set"))
+
+
+def _each(work: Sequence[Callable[[], _T]]) -> list[_T]:
+    """Carry everything out, whatever fails of it, and return what each gave.
+
+    Raises:
+        BackupError: with the code of the first that failed, and the words of all.
+    """
+    done, failed = [], []
+    for one in work:
+        try:
+            done.append(one())
+        except BackupError as error:
+            failed.append(error)
+    if failed:
+        raise BackupError(failed[0].code, "；".join(error.message for error in failed), failed[0].hint)
+    return done
 
 
 def _now() -> dt.datetime:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import book, bring, files, scratch
+from . import book, bring, files, prove_dumps, scratch
 from .errors import BackupError
+from .evidence import Evidence
 from .mark import Mark, Table, measure, objects, read_tables, tables_of
 from .restic import Repository
 from .server import SYSTEM, Server, listed, quoted
@@ -37,6 +38,8 @@ class Wanted:
     Args:
         database: whether the host has one that is backed up.
         files: names of sets of files.
+        redis: whether the host has one that is backed up.
+        logical: small databases of which there are dumps.
         expect: tables that must be there, by database.
         newest: queries for the newest business rows.
         smoke: queries with the least number that each must give.
@@ -49,6 +52,8 @@ class Wanted:
 
     database: bool
     files: tuple[str, ...]
+    redis: bool
+    logical: tuple[str, ...]
     expect: Mapping[str, Sequence[str]]
     newest: Mapping[str, str]
     smoke: Mapping[str, Mapping[str, Any]]
@@ -57,29 +62,6 @@ class Wanted:
     rpo: int
     bounds: scratch.Bounds
     threads: int
-
-
-@dataclass
-class Evidence:
-    """What was seen; it is a proof where ``findings`` is empty."""
-
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    findings: list[dict[str, str]] = field(default_factory=list)
-    database: dict[str, Any] = field(default_factory=dict)
-    files: list[dict[str, Any]] = field(default_factory=list)
-
-    def find(self, code: str, message: str) -> None:
-        """Add a finding."""
-        self.findings.append({"code": code, "message": message})
-
-    @contextmanager
-    def step(self, name: str, *, restore: bool) -> Iterator[None]:
-        """Time a step; ``restore``: an emergency would take this time as well."""
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.steps.append({"name": name, "seconds": round(time.monotonic() - began, 2), "restore": restore})
 
 
 def prove(repository: Repository, wanted: Wanted, folder: Path, say: Callable[[str], object]) -> Evidence:
@@ -92,17 +74,20 @@ def prove(repository: Repository, wanted: Wanted, folder: Path, say: Callable[[s
         say: is told what is being done.
     """
     evidence = Evidence()
-    try:
-        if wanted.database:
-            _database(repository, wanted, folder, evidence, say)
-    except BackupError as error:
-        evidence.find(error.code, error.message)
+    if wanted.database:
+        _tried("", partial(_database, repository, wanted, folder, evidence, say), evidence)
+    if wanted.redis:
+        _tried("", partial(prove_dumps.redis, repository, wanted.hours, wanted.bounds, folder, evidence, say), evidence)
     for name in wanted.files:
-        try:
-            _files(repository, name, folder, evidence, say)
-        except BackupError as error:
-            evidence.find(error.code, f"文件 {name}：{error.message}")
+        _tried(f"文件 {name}：", partial(_files, repository, name, folder, evidence, say), evidence)
     return evidence
+
+
+def _tried(what: str, part: Callable[[], None], evidence: Evidence) -> None:
+    try:
+        part()
+    except BackupError as error:
+        evidence.find(error.code, f"{what}{error.message}")
 
 
 def _database(
@@ -122,7 +107,7 @@ def _database(
         age = int((now - moment(last.ended)).total_seconds() // 3600)
         evidence.find("PS-E7451", f"最新的数据库备份是 {age} 小时前的，多于允许的 {wanted.hours} 小时")
     _present(last.mark, wanted, evidence)
-    bring.room(folder, needed)
+    bring.room(folder, sum(one.bytes for one in needed))
     with evidence.step("取回与准备", restore=True):
         bring.data(repository, needed, folder, wanted.bounds.buffer, say)
         logs, archive = bring.logs(repository, last, folder, say)

@@ -81,7 +81,7 @@ def _database(
         )
     needed = book.needed(repository, lost.until)
     last = needed[-1]
-    bring.room(folder, needed)
+    bring.room(folder, sum(one.bytes for one in needed))
     logs, archive = bring.logs(repository, last, folder, say)
     covered = archive.time if archive else moment(last.ended)
     if lost.until and lost.until > covered:

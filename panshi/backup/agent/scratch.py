@@ -7,7 +7,7 @@ import pwd
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,44 +107,79 @@ def running(folder: Path, bounds: Bounds) -> Iterator[Scratch]:
     """
     log, socket = folder / "error.log", folder / "sock"
     owner = pwd.getpwnam(USER)
-    _give(folder, owner.pw_uid, owner.pw_gid)
-    command = ["systemd-run", "--quiet", "--collect", "--unit", unit(folder.name)]
-    properties = [
-        f"User={USER}",
-        "Type=exec",
-        "PrivateNetwork=yes",
-        "PrivateTmp=yes",
-        "ProtectSystem=full",
-        "NoNewPrivileges=yes",
-        f"MemoryMax={bounds.memory}",
-        f"CPUQuota={bounds.cpu}%",
-        "Nice=10",
-        "IOSchedulingClass=idle",
-        "OOMScoreAdjust=1000",
-        f"RuntimeMaxSec={bounds.seconds}",
-        "TimeoutStopSec=30",
-        "LimitNOFILE=16384",
-    ]
-    command += [word for one in properties for word in ("--property", one)]
+    give(folder, owner.pw_uid, owner.pw_gid)
     # The backup brings along what the files of InnoDB need to be read: page size, checksums, undo logs.
     about = folder / "data" / "backup-my.cnf"
     first = f"--defaults-file={about}" if about.is_file() else "--no-defaults"
-    command += [_program(), first, f"--datadir={folder / 'data'}", f"--socket={socket}"]
+    command = [_program(), first, f"--datadir={folder / 'data'}", f"--socket={socket}"]
     command += [f"--log-error={log}", f"--pid-file={folder / 'pid'}", f"--tmpdir={folder}"]
     command += ["--skip-networking", "--skip-grant-tables", "--skip-slave-start", "--skip-name-resolve"]
     command += ["--log-bin=scratch", "--server-id=4294967295", "--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"]
     command += [f"--innodb-buffer-pool-size={bounds.buffer}", "--max-connections=20", "--local-infile=0"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    start(folder.name, USER, bounds, command, {"LimitNOFILE": "16384"})
+    server = Server(("--no-defaults", f"--socket={socket}"))
+    try:
+        _wait(server, folder, log)
+        yield Scratch(server, isolated(folder))
+    finally:
+        stop(folder.name)
+
+
+def start(name: str, user: str, bounds: Bounds, command: Sequence[str], more: Mapping[str, str]) -> None:
+    """Start the server of a restore as a unit without a network, bounded, weaker than everything else on the host.
+
+    Args:
+        name: of the restore.
+        user: that the server runs as.
+        bounds: what it may use.
+        command: of the server.
+        more: properties of the unit.
+
+    Raises:
+        BackupError: PS-E7440.
+    """
+    properties = {
+        "User": user,
+        "Type": "exec",
+        "PrivateNetwork": "yes",
+        "PrivateTmp": "yes",
+        "ProtectSystem": "full",
+        "NoNewPrivileges": "yes",
+        "MemoryMax": str(bounds.memory),
+        "CPUQuota": f"{bounds.cpu}%",
+        "Nice": "10",
+        "IOSchedulingClass": "idle",
+        "OOMScoreAdjust": "1000",
+        "RuntimeMaxSec": str(bounds.seconds),
+        "TimeoutStopSec": "30",
+        **more,
+    }
+    words = [word for pair in properties.items() for word in ("--property", "=".join(pair))]
+    argv = ["systemd-run", "--quiet", "--collect", "--unit", unit(name), *words, *command]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BackupError(
             "PS-E7440", f"临时数据库起不来：{last_line(done.stderr)}", "这份备份不能用，或这台主机缺少数据库程序"
         )
-    server = Server(("--no-defaults", f"--socket={socket}"))
-    try:
-        _wait(server, folder, log)
-        yield Scratch(server, _isolated(folder))
-    finally:
-        subprocess.run(["systemctl", "stop", unit(folder.name)], check=False, capture_output=True)
+
+
+def stop(name: str) -> None:
+    """End the server of a restore."""
+    subprocess.run(["systemctl", "stop", unit(name)], check=False, capture_output=True)
+
+
+def alive(name: str) -> bool:
+    """Return whether the server of a restore runs."""
+    return subprocess.run(["systemctl", "is-active", "--quiet", unit(name)], check=False).returncode == 0
+
+
+def empty(folder: Path) -> None:
+    """Remove what an earlier part of a restore has left in its folder, but for what restic remembers."""
+    for path in folder.iterdir():
+        if path.is_dir() and path.name != "cache":
+            shutil.rmtree(path)
+        elif not path.is_dir():
+            path.unlink()
 
 
 def _wait(server: Server, folder: Path, log: Path) -> None:
@@ -154,9 +189,8 @@ def _wait(server: Server, folder: Path, log: Path) -> None:
             server.one("SELECT 1")
             return
         except BackupError:
-            active = subprocess.run(["systemctl", "is-active", "--quiet", unit(folder.name)], check=False)
-            if active.returncode or time.monotonic() > deadline:
-                said = log.read_text(errors="replace") if log.is_file() else _journal(unit(folder.name))
+            if not alive(folder.name) or time.monotonic() > deadline:
+                said = log.read_text(errors="replace") if log.is_file() else journal(folder.name)
                 errors = "\n".join(line for line in said.splitlines() if "[ERROR]" in line)
                 raise BackupError(
                     "PS-E7440", f"临时数据库起不来：{last_line(errors or said)}", "这份备份不能用：改用另一份副本"
@@ -164,18 +198,20 @@ def _wait(server: Server, folder: Path, log: Path) -> None:
             time.sleep(0.1)
 
 
-def _journal(name: str) -> str:
-    """Return what a unit said that did not come so far as to write its own log."""
-    command = ["journalctl", "--unit", name, "--lines=5", "--output=cat", "--no-pager"]
+def journal(name: str) -> str:
+    """Return what the server of a restore said that did not come so far as to write its own log."""
+    command = ["journalctl", "--unit", unit(name), "--lines=5", "--output=cat", "--no-pager"]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False).stdout
 
 
-def _isolated(folder: Path) -> bool:
+def isolated(folder: Path) -> bool:
+    """Return whether the server, whose process is in ``folder/pid``, has a network of its own."""
     process = (folder / "pid").read_text().strip()
     return Path(f"/proc/{process}/ns/net").resolve().name != Path("/proc/self/ns/net").resolve().name
 
 
-def _give(folder: Path, user: int, group: int) -> None:
+def give(folder: Path, user: int, group: int) -> None:
+    """Give a folder and all in it to a user."""
     for path in [folder, *folder.rglob("*")]:
         os.chown(path, user, group, follow_symlinks=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from .errors import BackupError
 
+_NAME = re.compile(r"[\w.$-]+")
 SETTINGS = Path("/etc/panshi/backup.json")
 
 
@@ -71,6 +73,40 @@ class Database:
 
 
 @dataclass(frozen=True)
+class Redis:
+    """The Redis on this host that is backed up.
+
+    Args:
+        socket: its local socket; empty: the loopback address.
+        port: where it listens there.
+        user: account that backs up.
+        password_file: holds its password; empty: it has none.
+        sample: keys of each database whose content is held against the restored one.
+        seconds: that a snapshot may take.
+    """
+
+    socket: str = ""
+    port: int = 6379
+    user: str = "default"
+    password_file: str = ""
+    sample: int = 1000
+    seconds: int = 3600
+
+
+@dataclass(frozen=True)
+class Logical:
+    """Small databases on this host, of which dumps are made.
+
+    Args:
+        databases: their names.
+        client: options file for the account that backs up; empty: root by socket.
+    """
+
+    databases: tuple[str, ...]
+    client: str = ""
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of a host.
 
@@ -84,6 +120,8 @@ class Settings:
         exclude: patterns that are left out of files.
         keep: how long.
         free: bytes that must stay free where the repository is.
+        redis: None without one.
+        logical: None without any.
     """
 
     host: str
@@ -95,6 +133,8 @@ class Settings:
     exclude: tuple[str, ...]
     keep: Keep
     free: int
+    redis: Redis | None = None
+    logical: Logical | None = None
 
     @property
     def local(self) -> Place:
@@ -113,7 +153,7 @@ def load(path: Path = SETTINGS) -> Settings:
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        database = raw.get("database")
+        database, redis, logical = (raw.get(name) for name in ("database", "redis", "logical"))
         return Settings(
             host=raw["host"],
             places=tuple(Place(**{**one, "options": tuple(one.get("options", ()))}) for one in raw["places"]),
@@ -124,6 +164,8 @@ def load(path: Path = SETTINGS) -> Settings:
             exclude=tuple(raw["exclude"]),
             keep=Keep(**raw["keep"]),
             free=int(raw["free"]),
+            redis=None if redis is None else Redis(**redis),
+            logical=None if logical is None else _logical(logical),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         hint = "改正清单中的 backup_*，用 playbooks/backup.yml 重新部署"
@@ -136,3 +178,12 @@ def _listed(files: Mapping[str, Any]) -> dict[str, list[str]]:
         if not isinstance(paths, list):
             raise TypeError(f"files.{name} 须是路径的列表")
     return dict(files)
+
+
+def _logical(raw: Mapping[str, Any]) -> Logical:
+    """A name is a tag of restic as well, which takes a comma for the end of one."""
+    found = Logical(**{**raw, "databases": tuple(raw["databases"])})
+    for name in found.databases:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"logical.databases 中的 {name} 不能备份：名称须由字母、数字、_、-、. 组成")
+    return found

@@ -86,6 +86,7 @@ class Worker:
                 **wanted,
                 "bounds": scratch.Bounds(**wanted["bounds"]),
                 "files": tuple(wanted["files"]),
+                "logical": tuple(wanted["logical"]),
                 "last": tuple(wanted["last"]),
             }
         )

@@ -30,6 +30,7 @@ def _place(name: str, key: str) -> dict[str, Any]:
         "sets": sets,
         "logs": "20261122T054500Z",
         "files": {"etc": "20261122T030000Z-etc"},
+        "dumps": {"redis": "20261122T023000Z-redis"},
         "damage": "",
         "chain": "",
         "key": hashlib.sha256(key.encode()).hexdigest()[:16],
@@ -42,8 +43,9 @@ def _facts() -> dict[str, Any]:
         "now": f"{NOW:%Y-%m-%dT%H:%M:%SZ}",
         "database": True,
         "files": ["etc"],
+        "dumps": ["redis"],
         "jobs": {"database": dict(job), "binlog": dict(job), "files": dict(job), "copy": dict(job)},
-        "timers": {"database": "active", "binlog": "active", "files": "active"},
+        "timers": {"database": "active", "binlog": "active", "files": "active", "dumps": "active"},
         "free": 1 << 34,
         "places": [_place("local", "a"), _place("second", "b")],
     }
@@ -72,6 +74,9 @@ def test_good_backups_pass_every_check() -> None:
         (("places", 0, "logs"), "", "bak-success", "二进制日志没有"),
         (("places", 0, "files"), {}, "bak-success", "文件 etc 没有备份"),
         (("places", 0, "files"), {"etc": "20261101T030000Z-etc"}, "bak-success", "文件 etc 是 21 天前的"),
+        (("places", 0, "dumps"), {}, "bak-success", "导出 redis 没有备份"),
+        (("places", 0, "dumps"), {"redis": "20261121T023000Z-redis"}, "bak-success", "导出 redis 是 27 小时前的"),
+        (("timers", "dumps"), "inactive", "bak-policy", "Redis 与逻辑导出的定时没有运行"),
         (("places", 0, "chain"), "缺少 x 的数据", "bak-success", "缺少 x 的数据"),
         (("places", 1, "logs"), "20261122T040000Z", "bak-offline-copy", "second：二进制日志是 2 小时前的"),
         (("places", 1, "code"), "PS-E7413", "bak-offsite", "PS-E7413"),
@@ -104,6 +109,13 @@ def test_copies_that_nobody_declared_are_faults() -> None:
     assert "没有名为 tape 的副本" in _faults(_facts(), Rules(second=("tape",), offsite=("second",)))["bak-offline-copy"]
 
 
+def test_facts_of_a_program_that_knows_no_dumps_are_judged_by_the_rest() -> None:
+    facts = _facts()
+    for one in (facts, *facts["places"]):
+        del one["dumps"]
+    assert _faults(facts) == {}
+
+
 def test_a_host_of_which_nothing_is_backed_up_is_a_fault() -> None:
-    facts = {**_facts(), "database": False, "files": []}
+    facts = {**_facts(), "database": False, "files": [], "dumps": []}
     assert "没有声明要备份的内容" in _faults(facts)["bak-policy"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from panshi.backup.agent import book, jobs
+from panshi.backup.agent import book, dumps, jobs
 from panshi.backup.agent.errors import BackupError
 from panshi.backup.agent.sets import named
 from panshi.backup.agent.settings import Keep, Place, Settings
@@ -88,6 +88,33 @@ def test_parsed_increment_whose_base_somebody_removed_does_not_stop_the_rest(
     old = put_files(host, "app", 90, 89, 1)
     host.keep()
     assert old[1] in shelf(host).forgotten
+
+
+def put_dumps(host: jobs.Host, name: str, *days: float, noted: bool = True) -> list[str]:
+    """Put dumps on the shelf, the oldest first; their snapshots: stream and note by turns."""
+    kinds = (dumps.STREAM, dumps.NOTE) if noted else (dumps.STREAM,)
+    ids = [f"{named(ago(days=day))}-{name}" for day in days]
+    return [shelf(host).put(kind, f"name={name}", f"set={id}") for id in ids for kind in kinds]
+
+
+def test_parsed_dumps_go_as_files_do_and_stream_and_note_together(
+    host: jobs.Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(host, monkeypatch)
+    # Of October, the first stays for its month.
+    ids = put_dumps(host, "redis", 50, 45, 29, 1)
+    last = put_dumps(host, "sql-wiki", 400)
+    host.keep()
+    assert shelf(host).forgotten == ids[2:4] and not set(last) & set(shelf(host).forgotten)
+
+
+def test_parsed_dump_that_did_not_come_to_its_end_goes_after_a_day(
+    host: jobs.Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(host, monkeypatch)
+    old, _ = put_dumps(host, "redis", 2, 0.1, noted=False)
+    host.keep()
+    assert shelf(host).forgotten == [old]
 
 
 def outcome(host: jobs.Host, job: str) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from panshi.backup.agent.evidence import Evidence
 from panshi.backup.agent.mark import Table
-from panshi.backup.agent.prove import Evidence, Wanted, _compared, _present
+from panshi.backup.agent.prove import Wanted, _compared, _present
 from panshi.backup.agent.scratch import Bounds
 
 from .made import mark
@@ -15,6 +16,8 @@ from .made import mark
 WANTED: dict[str, Any] = {
     "database": True,
     "files": (),
+    "redis": False,
+    "logical": (),
     "expect": {"shop": ["orders", "customers"]},
     "newest": {},
     "smoke": {},

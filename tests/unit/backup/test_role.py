@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from panshi.backup.agent.settings import Database, Keep
+from panshi.backup.agent.settings import Database, Keep, Logical, Redis
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "backup"
 
@@ -36,12 +36,13 @@ def test_parsed_table_of_the_readme_is_the_specification() -> None:
 
 
 def test_parsed_everything_with_a_default_is_specified() -> None:
-    assert OPTIONS.keys() - read("defaults/main.yml").keys() == {"backup_database"}
+    assert OPTIONS.keys() - read("defaults/main.yml").keys() == {"backup_database", "backup_redis", "backup_logical"}
     assert read("defaults/main.yml").keys() <= OPTIONS.keys()
 
 
 def test_parsed_host_knows_the_same_words_as_the_role() -> None:
     """A word that the role lets through and the host does not know would stop all backups of the host."""
-    for name, kind in (("backup_database", Database), ("backup_keep", Keep)):
+    kinds = {"backup_database": Database, "backup_redis": Redis, "backup_logical": Logical, "backup_keep": Keep}
+    for name, kind in kinds.items():
         assert OPTIONS[name]["options"].keys() == {one.name for one in dataclasses.fields(kind)}
     assert Keep(**read("defaults/main.yml")["backup_keep"]) == Keep()

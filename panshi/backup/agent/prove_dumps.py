@@ -1,0 +1,78 @@
+"""The proof of dumps: each is loaded into a server of its own, and held against what its source was."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from . import bring, dumps, redis_mark, scratch, scratch_redis
+from .evidence import Evidence
+from .restic import Repository
+
+
+def redis(
+    repository: Repository,
+    hours: int,
+    bounds: scratch.Bounds,
+    folder: Path,
+    evidence: Evidence,
+    say: Callable[[str], object],
+) -> None:
+    """Load the newest snapshot of a Redis, count its keys, and compare those that were read at the source.
+
+    Args:
+        repository: that is proven.
+        hours: age of the snapshot that is still accepted.
+        bounds: of the scratch server.
+        folder: of this restore.
+        evidence: is told what was seen.
+        say: is told what is being done.
+
+    Raises:
+        BackupError: there is no snapshot, or it cannot be loaded.
+    """
+    scratch.empty(folder)
+    with evidence.step("取回 Redis", restore=True):
+        say("取回 Redis 的快照")
+        dump = bring.dump(repository, dumps.newest(repository, dumps.REDIS), folder / scratch_redis.SNAPSHOT)
+    _dated(dump, hours, evidence)
+    mark = redis_mark.read_mark(dump.mark)
+    with ExitStack() as stack:
+        with evidence.step("载入 Redis", restore=True):
+            say("载入临时 Redis")
+            instance = stack.enter_context(scratch_redis.running(folder, bounds))
+        with evidence.step("核对 Redis", restore=False):
+            say(f"核对 {mark.total} 个键")
+            done = redis_mark.compare(mark, instance.server, time.time())
+    for name, (keys, expiring), (found, found_expiring) in done.counts:
+        evidence.find(
+            "PS-E7488",
+            f"Redis 库 {name}：来源 {keys} 个键（{expiring} 个有期限），恢复出 {found} 个（{found_expiring} 个有期限）",
+        )
+    if done.differ:
+        evidence.find("PS-E7488", f"Redis：对照的 {len(mark.sample)} 个键里有 {done.differ} 个的内容与来源不同")
+    if not mark.total:
+        evidence.find("PS-E7450", "Redis 的快照里一个键也没有")
+    evidence.dumps.append(
+        {
+            "name": dumps.REDIS,
+            "set": dump.id,
+            "bytes": dump.bytes,
+            "server": dump.server,
+            "isolated": instance.isolated,
+            "counted": mark.total,
+            "same": done.same,
+            "differ": done.differ,
+            "unsaid": done.expired,
+        }
+    )
+
+
+def _dated(dump: dumps.Dump, hours: int, evidence: Evidence) -> None:
+    age = dt.datetime.now(dt.timezone.utc) - dump.time
+    if age > dt.timedelta(hours=hours):
+        old = int(age.total_seconds() // 3600)
+        evidence.find("PS-E7451", f"最新的 {dump.name} 备份是 {old} 小时前的，多于允许的 {hours} 小时")
