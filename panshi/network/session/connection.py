@@ -32,6 +32,7 @@ WEAK: Mapping[str, frozenset[str]] = {
     "macs": frozenset({"hmac-md5", "hmac-sha1-96", "hmac-md5-96"}),
 }
 _MOST = 65536  # bytes of one read
+_SHA1_BYTES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +186,11 @@ class Connection(BaseConnection):
         """Return the weak algorithms that this connection really uses."""
         assert self.remote_conn_pre is not None
         transport: Any = self.remote_conn_pre.get_transport()
-        used = (transport.kex_engine.name, transport.host_key_type, transport.remote_cipher, transport.remote_mac)
+        used = (transport.host_key_type, transport.remote_cipher, transport.remote_mac)
         weak = frozenset().union(*WEAK.values())
-        return tuple(name for name in used if name in weak)
+        # The session's identifier is the hash of its key exchange (RFC 4253, 7.2).
+        exchange = ("sha1-kex",) if len(transport.session_id) == _SHA1_BYTES else ()
+        return (*exchange, *(name for name in used if name in weak))
 
     def cleanup(self, command: str = "") -> None:
         """Send the command that ends the session, so that its line is free again; wait for nothing."""

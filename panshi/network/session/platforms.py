@@ -30,6 +30,7 @@ class Platform:
         noise: a line that the device writes by itself, its own log.
         enter: command into the configuration mode.
         leave: command from any view back to the user view.
+        leaves: lines that leave a view.
         quit: command that ends the session.
         running: command that shows the running configuration.
         startup: command that shows the saved configuration.
@@ -53,6 +54,7 @@ class Platform:
     noise: re.Pattern[str]
     enter: str
     leave: str
+    leaves: frozenset[str]
     quit: str
     running: str
     startup: str
@@ -74,14 +76,15 @@ def _lines(pattern: str) -> re.Pattern[str]:
 # The device's role in a pair of firewalls stands before the prompt: HRP_M (Huawei), RBM_P (H3C).
 _VRP: Mapping[str, Any] = {
     "netmiko": "huawei",
-    "user": r"(?:HRP_\w)?<{name}>",
-    "config": r"(?:HRP_\w)?\[[~*]?{name}(?:-[^\]\n]*)?\]",
+    "user": r"(?:HRP_\w|RBM_\w)?<{name}>",
+    "config": r"(?:HRP_\w|RBM_\w)?\[[~*]?{name}(?:-[^\]\n]*)?\]",
     "prepare": ("screen-length 0 temporary",),
     "more": re.compile(r" *-+ ?More ?-+ *"),
     "error": _lines(r"^ *(?:Error:.*|\^ *|Failed to .*|Unrecognized command.*|% .*)$"),
     "noise": _lines(r"^(?:#?\w{3} +\d+ (?:\d{4} )?\d\d:\d\d:\d\d\S* .*%%\d\d\w+/\d/\S.*)$"),
     "enter": "system-view",
     "leave": "return",
+    "leaves": frozenset({"quit", "return"}),
     "quit": "quit",
     "running": "display current-configuration",
     "startup": "display saved-configuration",
@@ -107,6 +110,7 @@ _IOS: Mapping[str, Any] = {
     ),
     "enter": "configure terminal",
     "leave": "end",
+    "leaves": frozenset({"exit", "end"}),
     "quit": "exit",
     "running": "show running-config",
     "startup": "show startup-config",
@@ -128,8 +132,6 @@ PLATFORMS: Mapping[str, Platform] = {
         **{
             **_VRP,
             "netmiko": "hp_comware",
-            "user": r"(?:RBM_\w)?<{name}>",
-            "config": r"(?:RBM_\w)?\[{name}(?:-[^\]\n]*)?\]",
             "prepare": ("screen-length disable",),
             "noise": _lines(r"^%\w{3} +\d+ \d\d:\d\d:\d\d:\d{3} \d{4} .*$"),
             "error": _lines(

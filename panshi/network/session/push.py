@@ -58,14 +58,20 @@ class Push:
         return Pushed(tuple(self._done), range(done + 1, done + 1 + len(self._flying)), self._total, self._window)
 
     def _fill(self) -> None:
-        """Send what may be in flight now."""
-        alone = self._terminal.platform.alone
+        """Send what may be in flight now.
+
+        A line that leaves a view waits for all before it: if the view was refused, it would leave the one above, and
+        what follows would be said in the wrong place, at last outside the configuration mode.
+        """
+        platform = self._terminal.platform
         new: list[str] = []
         while self._waiting and len(self._flying) + len(new) < self._window:
             nearest = new[-1] if new else self._flying[-1] if self._flying else ""
-            if nearest and (alone.match(nearest.strip()) or alone.match(self._waiting[0].strip())):
+            line = self._waiting[0].strip()
+            if nearest and (line in platform.leaves or platform.alone.match(line) or platform.alone.match(nearest)):
                 break
-            new.append(self._waiting.popleft())
+            new.append(line)
+            self._waiting.popleft()
         if new:
             self._terminal.send(*new)
             self._flying.extend(new)
@@ -108,5 +114,6 @@ class Push:
 
 
 def _line(number: int, text: str, output: str, error: re.Pattern[str], asked: bool) -> Line:
-    found = error.search(output)
-    return Line(number, text, output.strip("\n"), found[0].strip() if found else "", asked)
+    # Of a mark under the line and the words below it, the words.
+    found = [match[0].strip() for match in error.finditer(output)]
+    return Line(number, text, output.strip("\n"), found[-1] if found else "", asked)
