@@ -4,5 +4,6 @@ from .device import Device, Entry
 from .faults import Faults
 from .platform import NAMES
 from .server import emulated, until
+from .typist import Typist
 
-__all__ = ["NAMES", "Device", "Entry", "Faults", "emulated", "until"]
+__all__ = ["NAMES", "Device", "Entry", "Faults", "Typist", "emulated", "until"]
