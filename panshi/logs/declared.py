@@ -13,15 +13,16 @@ REOPEN, COPY, SELF, TEMPORARY = "reopen", "copytruncate", "self", "temporary"
 # How a kind of log is rotated, and what it is called in reports.
 STYLES = {
     "nginx": REOPEN, "mariadb": REOPEN, "rsyslog": REOPEN, "reopen": REOPEN,
-    "tomcat": COPY, "copytruncate": COPY, "self": SELF, "temporary": TEMPORARY,
+    "pipe": REOPEN, "tomcat": COPY, "copytruncate": COPY, "self": SELF, "temporary": TEMPORARY,
 }  # fmt: skip
+PIPE = "pipe"
 KIND_ZH = {
     "nginx": "nginx", "mariadb": "MariaDB", "rsyslog": "rsyslog 写的日志", "reopen": "按信号或命令重新打开的应用日志",
-    "tomcat": "Tomcat/TongWeb 的 catalina.out", "copytruncate": "不能重新打开的日志",
+    "pipe": "经管道接收的日志", "tomcat": "Tomcat/TongWeb 的 catalina.out", "copytruncate": "不能重新打开的日志",
     "self": "程序自行按日期换文件的日志", "temporary": "临时文件",
 }  # fmt: skip
 ENVIRONMENT_ZH = {"production": "生产", "trial": "试运行", "backup": "备份", "test": "测试"}
-LOSS = "复制后截断：复制与截断之间写入的行会丢失，丢失的行数由证明实测"
+LOSS = "复制后截断：复制与截断之间写入的行会丢失，丢失的行数由证明实测；改用种类 pipe 就不丢"
 # Nothing is deleted by logrotate: the archive alone knows how long a line must stay.
 FOR_EVER = 9999
 _KEYS = {
@@ -119,6 +120,10 @@ def _policy(
     keep = int(entry.get("keep_days", environments[place]["keep_days"]))
     if keep < legal or keep < 1:
         raise _refused(host, f"{where}：keep_days {keep} 短于法定的 {legal} 天")
+    if kind == PIPE and not (
+        len(paths) == 1 and not set(paths[0]) & set("*?[") and entry.get("owner") and entry.get("group")
+    ):
+        raise _refused(host, f"{where}：pipe 须有一个不带通配符的路径，以及 owner、group（写日志的账户）")
     config = f"/etc/logrotate.d/{entry.get('replaces') or _REPLACES.get(kind) or 'panshi-log-' + name}"
     if not managed:
         config = str(entry.get("config", ""))
@@ -141,11 +146,25 @@ def _policy(
         "mode": str(mode),
         "archive_mode": "0440",
         "su": _su(host, where, entry),
-        "postrotate": _postrotate(host, where, style, entry.get("reopen") or _REOPENING.get(kind)),
+        "postrotate": _postrotate(host, where, style, entry.get("reopen") or _reopening(kind, name)),
         "config": "" if style in (SELF, TEMPORARY) else config,
         "managed": managed,
         "probe": _probe(host, where, entry.get("probe")),
     }
+
+
+def pipe_of(name: str) -> str:
+    """Return the pipe of a log of kind pipe."""
+    return f"/run/panshi-logs/{name}"
+
+
+def service_of(name: str) -> str:
+    """Return the unit that writes a log of kind pipe."""
+    return f"panshi-log-{name}.service"
+
+
+def _reopening(kind: str, name: str) -> Mapping[str, Any] | None:
+    return {"signal": "HUP", "unit": service_of(name)} if kind == PIPE else _REOPENING.get(kind)
 
 
 def _postrotate(host: str, where: str, style: str, reopen: object) -> str:

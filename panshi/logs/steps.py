@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from panshi.logs import pipe
 from panshi.logs.declared import COPY, FOR_EVER, LOSS, REOPEN
 
 
@@ -53,7 +54,13 @@ def steps(policies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         {"left": {"resource": f"日志 {one['name']}", "why": LOSS}} for one in policies if one["style"] == COPY
     ]
     for one in policies:
+        found += pipe.files(one)
         if one["config"]:
             path = {"path": one["config"], "content": stanza(one), "owner": "root", "group": "root", "mode": "0644"}
             found.append({"title": f"{one['name']} 的轮转", "file": {**path, "validate": ["logrotate", "-d", "%s"]}})
     return found
+
+
+def units(policies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the steps that start the units of the policies, once systemd has read them."""
+    return [step for one in policies for step in pipe.units(one)]

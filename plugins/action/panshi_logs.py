@@ -10,7 +10,7 @@ from ansible.plugins.action import ActionBase
 from panshi.errors import PanshiError
 from panshi.inventory import plain
 from panshi.logs.declared import policies
-from panshi.logs.steps import configuration, steps
+from panshi.logs.steps import configuration, steps, units
 
 _SPEC = {
     "files": {"type": "raw", "required": True},
@@ -32,7 +32,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return ``policies``, and as text and ``steps`` what the host gets of them.
+        """Return ``policies``, and as text, ``steps`` and then ``units`` what the host gets of them.
 
         Raises:
             AnsibleActionFail: PS-E7320, one line.
@@ -55,4 +55,5 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
         mine = [one for one in found if one["managed"]]
         text = configuration(mine, given["archive"], given["min_free_percent"])
-        return {**result, "changed": False, "policies": found, "configuration": text, "steps": steps(mine)}
+        made = {"configuration": text, "steps": steps(mine), "units": units(mine)}
+        return {**result, "changed": False, "policies": found, **made}

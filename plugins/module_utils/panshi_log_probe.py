@@ -1,6 +1,6 @@
 """Has a product write numbered lines into its own log, as fast as it takes them, and tells which it has accepted.
 
-Travels to targets with the module ``panshi_log_proof``: standard library only, Python 3.6 and later. Lines are asked
+Travels to targets with the module ``panshi_log_proof``: standard library only, Python 3.8 and later. Lines are asked
 for many at once, since a client that waits for each answer is slower than the product: HTTP requests are pipelined,
 statements go to the server several in one message, syslog messages are datagrams anyway.
 """
@@ -18,7 +18,10 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 # Lines asked for in one message. nginx closes a connection after keepalive_requests (1000), a multiple of it.
 BATCH = 100
-# What the lines of a batch wait for at least, so that at low rates one is asked for at a time, and evenly.
+# Lines a second that one process asks for; a web server serves a connection with one of its own processes.
+EACH = 10000
+# A number has nine digits.
+_MOST = 10**9
 _TICK = 0.002
 _PATIENCE = 10
 _CLOSING = 60
@@ -29,19 +32,40 @@ Send = Callable[[List[str]], int]
 Finish = Callable[[], Any]
 
 
-class Probe:
-    """A process that asks a product for numbered lines, ``rate`` a second at the most, until it is told to end.
+class Probes:
+    """Processes that ask a product for numbered lines, ``rate`` a second at the most, until they are told to end.
 
     Args:
         probe: as ``panshi/logs/declared.py`` has checked it: ``url``, ``syslog``, or ``command`` with ``first``,
             ``line`` and ``end``.
         token: what stands before each number, and nowhere else in the log.
-        rate: lines a second.
+        rate: lines a second of all of them together; each asks for at most ``EACH``.
     """
 
     def __init__(self, probe: Dict[str, Any], token: str, rate: int) -> None:
-        self.probe, self.token, self.rate = probe, token, rate
-        self.seconds = 0.0
+        self.probe, self.token, self.seconds = probe, token, 0.0
+        many = -(-rate // EACH)
+        self._asking = [_Asking(probe, token, rate / many, first, many) for first in range(many)]
+
+    def end(self) -> List[List[int]]:
+        """Stop asking; return the numbers of the lines that the product has accepted, by process, in their order.
+
+        Raises:
+            OSError: a process came to an end before it was told to.
+        """
+        for one in self._asking:
+            os.kill(one.pid, signal.SIGUSR2)
+        told = [one.told() for one in self._asking]
+        if not all(lines and lines[0].startswith(b"done ") for lines in told):
+            raise OSError("产品没有应答：probe %s" % json.dumps(self.probe, ensure_ascii=False))
+        self.seconds = max(float(lines[0].split()[1]) for lines in told)
+        return [[int(line) for line in lines[1:]] for lines in told]
+
+
+class _Asking:
+    """One of them: a process that takes every ``step``-th number from ``first`` on."""
+
+    def __init__(self, probe: Dict[str, Any], token: str, rate: float, first: int, step: int) -> None:
         self._ending = False
         reader, writer = os.pipe()
         self.pid = os.fork()
@@ -49,7 +73,9 @@ class Probe:
             status = 1
             try:
                 os.close(reader)
-                self._run(writer)
+                signal.signal(signal.SIGUSR2, self._asked_to_end)
+                os.write(writer, b"ready\n")
+                self._run(probe, token, rate, range(first, _MOST, step), writer)
                 status = 0
             finally:
                 os._exit(status)
@@ -57,36 +83,25 @@ class Probe:
         self._told = os.fdopen(reader, "rb")
         self._told.readline()
 
-    def end(self) -> List[int]:
-        """Stop asking; return the numbers of the lines that the product has accepted.
-
-        Raises:
-            OSError: the process came to an end before it was told to.
-        """
-        os.kill(self.pid, signal.SIGUSR2)
-        told = [line.strip() for line in self._told]
+    def told(self) -> List[bytes]:
+        """Return what the process says when it ends."""
+        lines = [line.strip() for line in self._told]
         self._told.close()
         os.waitpid(self.pid, 0)
-        if not told or not told[0].startswith(b"done "):
-            raise OSError("产品没有应答：probe %s" % json.dumps(self.probe, ensure_ascii=False))
-        self.seconds = float(told[0].split()[1])
-        return [int(line) for line in told[1:]]
+        return lines
 
-    def _run(self, told: int) -> None:
-        signal.signal(signal.SIGUSR2, self._asked_to_end)
-        os.write(told, b"ready\n")
-        send, finish = sender(self.probe)
-        began, number = time.monotonic(), 0
-        sent: List[int] = []
+    def _run(self, probe: Dict[str, Any], token: str, rate: float, numbers: range, told: int) -> None:
+        send, finish = sender(probe)
+        began, asked, sent = time.monotonic(), 0, []  # type: float, int, List[int]
         while not self._ending:
-            due = int((time.monotonic() - began) * self.rate) + 1 - number
+            due = int((time.monotonic() - began) * rate) + 1 - asked
             if due <= 0:
-                time.sleep(max(_TICK, 1 / self.rate))
+                time.sleep(_TICK)
                 continue
-            numbers = range(number, number + min(due, BATCH))
-            accepted = send(["%s%09d" % (self.token, one) for one in numbers])
-            sent.extend(numbers[:accepted])
-            number = numbers[-1] + 1
+            batch = numbers[asked : asked + min(due, BATCH)]
+            accepted = send(["%s%09d" % (token, one) for one in batch])
+            sent.extend(batch[:accepted])
+            asked += len(batch)
         finish()
         os.write(told, b"done %.3f\n" % (time.monotonic() - began))
         with os.fdopen(told, "wb") as file:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import fnmatch
 import glob
 import os
@@ -11,15 +12,17 @@ import resource
 import secrets
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 from collections import Counter
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from ansible.module_utils import panshi_logs as logs
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.panshi_log_probe import AGENT, Probe
+from ansible.module_utils.panshi_log_probe import AGENT, Probes
 
 DOCUMENTATION = """
 module: panshi_log_proof
@@ -82,6 +85,7 @@ now:
 """
 
 PROGRAM = "/usr/local/lib/panshi/panshi_logs.py"
+PIPE_PROGRAM = "/usr/local/lib/panshi/panshi_log_pipe.py"
 # journald and rsyslog may still hold messages when the last one was sent.
 _SETTLE_SECONDS = 15
 _END = 1 << 18
@@ -275,12 +279,12 @@ def _scratch(config: Dict[str, Any], policy: Dict[str, Any], body: str, load: Lo
     folder = tempfile.mkdtemp(prefix=".log-proof-", dir=base)
     try:
         path = os.path.join(folder, "scratch.log")
-        writer = Writer(path, policy["style"], load)
+        writer = Piped(path, load) if policy["kind"] == "pipe" else Writer(path, policy["style"], load)
         try:
             if body:
                 rules = os.path.join(folder, "rules")
                 with open(rules, "w") as file:
-                    file.write(scratch_config(body, path, "kill -USR1 %d" % writer.pid))
+                    file.write(scratch_config(body, path, writer.reopening()))
                 _rotate_meanwhile([rules], os.path.join(folder, "state"), load, found)
             else:
                 # the program rotates itself, each time its share of the time is over
@@ -357,6 +361,10 @@ class Writer:
         self.written = 0
         self._told.readline()
 
+    def reopening(self) -> str:
+        """Return what logrotate runs after a rotation."""
+        return "kill -USR1 %d" % self.pid
+
     def _write_all(self) -> None:
         self._again = self._ending = False
         signal.signal(signal.SIGUSR1, self._asked)
@@ -396,21 +404,13 @@ class Writer:
 
     def settled(self) -> bool:
         """Have the writer stop; say whether it then has the file that bears the log's name."""
+        self._stop()
+        newest = self.path if self.style != "self" else max(glob.glob(self.path + ".*"))
+        return holds(self.pid, newest)
+
+    def _stop(self) -> None:
         os.kill(self.pid, signal.SIGUSR2)
         self.written = int(self._told.readline())
-        newest = self.path if self.style != "self" else max(glob.glob(self.path + ".*"))
-        try:
-            known = os.stat(newest)
-        except FileNotFoundError:
-            return False
-        held = []
-        for number in os.listdir("/proc/%d/fd" % self.pid):
-            try:
-                one = os.stat("/proc/%d/fd/%s" % (self.pid, number))
-            except OSError:
-                continue
-            held.append((one.st_dev, one.st_ino))
-        return (known.st_dev, known.st_ino) in held
 
     def end(self) -> int:
         """End the writer; return how many lines it wrote."""
@@ -418,6 +418,66 @@ class Writer:
         os.waitpid(self.pid, 0)
         self._told.close()
         return self.written
+
+
+class Piped(Writer):
+    """A writer into a pipe, which it never opens anew, and the program of the role that writes the log from it."""
+
+    def __init__(self, log: str, load: Load) -> None:
+        self.log, pipe = log, os.path.join(os.path.dirname(log), "pipe")
+        os.mkfifo(pipe, 0o600)
+        # Held open as systemd holds it.
+        self._held = os.open(pipe, os.O_RDWR)
+        self._receiver = subprocess.Popen([_interpreter(), PIPE_PROGRAM, log], stdin=self._held)
+        self._wait(lambda: holds(self._receiver.pid, log))
+        super().__init__(pipe, "pipe", load)
+
+    def reopening(self) -> str:
+        """Return what logrotate runs after a rotation: the receiver alone opens the log."""
+        return "kill -HUP %d" % self._receiver.pid
+
+    def settled(self) -> bool:
+        """Have the writer stop and the receiver write all that is in the pipe; say whether it has the log open."""
+        self._stop()
+        self._wait(lambda: not _waiting(self._held))
+        return holds(self._receiver.pid, self.log)
+
+    def _wait(self, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while not done():
+            if time.monotonic() > deadline or self._receiver.poll() is not None:
+                raise OSError("管道的接收程序没有运行：%s" % PIPE_PROGRAM)
+            time.sleep(0.02)
+
+    def end(self) -> int:
+        """End the writer, then the receiver; return how many lines were written."""
+        written = super().end()
+        self._receiver.terminate()
+        self._receiver.wait(timeout=_SETTLE_SECONDS)
+        os.close(self._held)
+        return written
+
+
+def holds(pid: int, path: str) -> bool:
+    """Return whether a process has this file open."""
+    try:
+        known = os.stat(path)
+    except FileNotFoundError:
+        return False
+    for link in glob.glob("/proc/%d/fd/*" % pid):
+        try:
+            one = os.stat(link)
+        except OSError:
+            continue
+        if (one.st_dev, one.st_ino) == (known.st_dev, known.st_ino):
+            return True
+    return False
+
+
+def _waiting(pipe: int) -> int:
+    """Return how many bytes in a pipe nobody has read yet."""
+    answer = fcntl.ioctl(pipe, termios.FIONREAD, struct.pack("i", 0))
+    return int(struct.unpack("i", answer)[0])
 
 
 def count(found: Result, paths: List[str], mark: str, wanted: Any) -> None:
@@ -450,12 +510,14 @@ def _through_product(config: Dict[str, Any], policy: Dict[str, Any], load: Load,
     token = "%s-%s-" % (AGENT, secrets.token_hex(4))
     folder = logs.folder_of(config, policy)
     known = set(logs.kept(logs.manifest(folder)[0]))
-    probe = Probe(policy["probe"], token, load.probe_rate)
+    probes = Probes(policy["probe"], token, load.probe_rate)
     try:
         _rotate_meanwhile([policy["config"]], "", load, found)
     finally:
-        sent = probe.end()
-    _wait_for(policy, "%s%09d" % (token, sent[-1]) if sent else token)
+        told = probes.end()
+    for numbers in told:
+        _wait_for(policy, "%s%09d" % (token, numbers[-1]) if numbers else token)
+    sent = sorted(number for numbers in told for number in numbers)
     found["wrong"] += _stale(policy)
     done = subprocess.run(
         [_interpreter(), PROGRAM, "keep", policy["name"]],
@@ -470,7 +532,7 @@ def _through_product(config: Dict[str, Any], policy: Dict[str, Any], load: Load,
     found["packed"] = len(new)
     found["reopened"] = not any("PS-E7331" in line for line in found["wrong"])
     said = "由产品自己写入 %d 行（每行含 %s），每秒 %d 行；没有别的写入"
-    found.update(way="real", said=said % (len(sent), token, len(sent) / probe.seconds))
+    found.update(way="real", said=said % (len(sent), token, len(sent) / probes.seconds))
 
 
 def _wait_for(policy: Dict[str, Any], mark: str) -> None:

@@ -30,6 +30,8 @@ LOGS: list[dict[str, Any]] = [
      "mode": "0640", "probe": MARIADB},
     {"name": "app", "kind": "reopen", "paths": ["/var/log/app/app.log"],
      "reopen": {"signal": "USR1", "unit": "app.service"}},
+    {"name": "console", "kind": "pipe", "paths": ["/opt/console/console.out"], "owner": "console", "group": "console",
+     "mode": "0640", "su": True, "probe": {"command": ["tee", "-a", "/run/panshi-logs/console"], "line": "{mark}"}},
     {"name": "catalina-out", "kind": "tomcat", "paths": ["/opt/tomcat/logs/catalina.out"], "environment": "trial"},
     {"name": "access", "kind": "self", "paths": ["/opt/tomcat/logs/access.*.txt"], "environment": "test"},
     {"name": "uploads", "kind": "temporary", "paths": ["/var/tmp/app-upload-*"], "keep_days": 7},
@@ -45,6 +47,8 @@ SYSTEM: dict[str, Any] = {
 _PREPARE = """
 set -e
 mkdir -p /var/log/app /opt/tomcat/logs /var/log/portal
+useradd --system console
+install -d -o console -g console -m 0755 /opt/console
 cat >/usr/local/bin/app-writer <<'END'
 #!/usr/bin/python3
 import os, signal, time

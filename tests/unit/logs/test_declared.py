@@ -53,6 +53,8 @@ def made(*entries: Any) -> list[dict[str, Any]]:
         ({"su": True}, "su"),
         ({"kind": "reopen"}, "reopen"),
         ({"kind": "reopen", "reopen": {"command": ["sh", "-c", "rm -rf /"]}}, "reopen"),
+        ({"kind": "pipe"}, "owner、group"),
+        ({"kind": "pipe", "owner": "a", "group": "a", "paths": ["/srv/*/x.log"]}, "不带通配符"),
         ({"kind": "temporary", "keep_days": 7, "paths": ["/etc/*"]}, "临时文件"),
         ({"kind": "temporary", "keep_days": 7, "paths": ["/*/x"]}, "临时文件"),
         ({"kind": "temporary", "paths": ["/tmp/app-*"]}, "keep_days"),

@@ -96,14 +96,18 @@ def test_real_client_is_given_a_batch_at_once(prober: ModuleType, tmp_path: Path
     assert (tmp_path / "asked").read_text().splitlines() == wanted
 
 
-def test_real_probe_keeps_its_rate_and_tells_every_number(prober: ModuleType) -> None:
-    probe = prober.Probe({"command": ["cat"], "first": "", "line": "{mark}", "end": ""}, "t-", 1000)
+@pytest.mark.parametrize("rate", [1000, 25000])
+def test_real_probes_keep_the_rate_and_tell_every_number_once(prober: ModuleType, rate: int) -> None:
+    probes = prober.Probes({"command": ["cat"], "first": "", "line": "{mark}", "end": ""}, "t-", rate)
     time.sleep(0.3)
-    sent = probe.end()
-    assert sent == list(range(len(sent))) and 0 < len(sent) <= probe.seconds * 1000 + prober.BATCH
+    told = probes.end()
+    assert len(told) == -(-rate // prober.EACH) and all(told)
+    for first, numbers in enumerate(told):
+        assert numbers == list(range(first, len(numbers) * len(told), len(told)))
+    assert sum(map(len, told)) <= probes.seconds * rate + len(told) * prober.BATCH
 
 
 def test_real_probe_that_dies_is_no_proof(prober: ModuleType) -> None:
-    probe = prober.Probe({"command": ["/nowhere/client"], "first": "", "line": "{mark}", "end": ""}, "t-", 10)
+    probes = prober.Probes({"command": ["/nowhere/client"], "first": "", "line": "{mark}", "end": ""}, "t-", 20000)
     with pytest.raises(OSError, match="没有应答"):
-        probe.end()
+        probes.end()
