@@ -199,9 +199,9 @@ class _Reader:
                 typed = found[1].lower()
                 kinds = [kind for kind in self.interfaces if kind.lower().startswith(typed)]
                 exact = [kind for kind in kinds if kind.lower() == typed]
-                for kind in exact or kinds[:1]:
-                    yield path.and_value(slot, kind + found[2], used)
-                return
+                if kinds:
+                    yield path.and_value(slot, (exact or kinds)[0] + found[2], used)
+                    return
         self._reached(path.at, wrong=True)
 
 
@@ -257,6 +257,7 @@ class Patterns(Generic[Named]):
             return self._refusal(reader)
         least = min(match.short for match, _ in found)
         best = [(match, named) for match, named in found if match.short == least]
+        best.sort(key=lambda one: len(one[0].values) - len(one[0].words))  # keywords before values: "add 30" is no text
         if least and len({match.line for match, _ in best}) > 1:
             return Refusal(Why.AMBIGUOUS, reader.tokens[0].column)
         return best[0]

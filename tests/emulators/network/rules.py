@@ -138,6 +138,10 @@ def _named(node: Node, aliases: Sequence[str]) -> Node | None:
     return next((child for child in node.children.values() if set(aliases) & set(child.aliases)), None)
 
 
+def _found(node: Node, name: str) -> Node | None:
+    return node.children.get(name) or _named(node, [name])
+
+
 def _joined(node: Node, match: Match, command: Command) -> Outcome:
     numbers = numbers_of(match.values[-1], command.members)
     if numbers is None:
@@ -204,9 +208,9 @@ def _left_number(node: Node, key: str, number: int) -> None:
 
 def _moved(node: Node, match: Match, command: Command) -> Outcome:
     """Move a rule before or after another, to the top or to the bottom."""
-    moved = _named(node, [match.names["what"]]) or node.children.get(command.names[0].format(match.names["what"]))
+    moved = _found(node, command.names[0].format(match.names["what"]))
     where = next(word for word in match.words if word in ("before", "after", "top", "bottom"))
-    other = node.children.get(command.names[0].format(match.names["other"])) if "other" in match.names else None
+    other = _found(node, command.names[0].format(match.names["other"])) if "other" in match.names else None
     if moved is None or (other is None and where in ("before", "after")):
         return Outcome(said=command.absent)
     rules = [child for child in node.children.values() if child is not moved and child.rank == moved.rank]

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from . import answers, dialogues
 from .device import Device, Entry
 from .grammar import Match, Refusal, Why
-from .platform import Order
 from .rules import typed
 from .terminal import Gone, Terminal
 from .tree import Node
@@ -105,7 +104,7 @@ class Session:
 
     def is_error(self, said: str | Refusal) -> bool:
         """Tell whether an answer is one of the platform's errors."""
-        return isinstance(said, Refusal) or said.lstrip().startswith(("Error", "%"))
+        return isinstance(said, Refusal) or bool(_ERROR.match(said))
 
     def _note(self, view: str, line: str, *, accepted: bool) -> None:
         self.device.journal.append(Entry(time.monotonic(), self.user, view, line, accepted))
@@ -155,9 +154,8 @@ class Session:
         return outcome.said
 
 
+_ERROR = re.compile(r"\s*(Error|%|Failed|The commit operation failed)")
 _ORDERS: dict[str, Callable[[Session, Match], Awaitable[str | Refusal]]] = {
     **{name: getattr(answers, name) for name in answers.ORDERS},
     **{name: getattr(dialogues, name) for name in dialogues.ORDERS},
 }
-
-__all__ = ["Order", "Session"]

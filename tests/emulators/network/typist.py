@@ -58,10 +58,14 @@ class Typist:
         """Hang up."""
         self._client.close()
 
-    def type(self, text: str, *, end: str = "\r", waits: str = WAITS) -> str:
+    def send(self, text: str) -> None:
+        """Type, and wait for nothing."""
+        self._channel.sendall(text.encode(self._encoding))
+
+    def type(self, text: str, *, end: str = "\r", waits: str = WAITS, echo: bool = True) -> str:
         """Type a line, and return all that comes until the device waits again."""
-        self._channel.sendall((text + end).encode(self._encoding))
-        return self.read(waits, after=text)
+        self.send(text + end)
+        return self.read(waits, after=text if echo else "")
 
     def lines(self, *lines: str) -> str:
         """Type lines, and return what the last one was answered."""
