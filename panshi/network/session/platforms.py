@@ -88,7 +88,7 @@ _VRP: Mapping[str, Any] = {
     "quit": "quit",
     "running": "display current-configuration",
     "startup": "display saved-configuration",
-    "none_saved": _lines(r"^.*(?:configuration file|startup configuration|saved-configuration).*not exist.*$"),
+    "none_saved": _lines(r"^.*(?:no saved configuration|(?:configuration file|startup configuration) .*not exist).*$"),
     "save": "save",
     "saved": _lines(r"sav\w* .*successfully|successfully saved"),
     "rename": re.compile(r"sysname (?P<name>\S+)"),

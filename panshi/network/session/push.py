@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from panshi.network.session.failures import Line, Pushed, PushFailed, SessionFailed
-from panshi.network.session.screen import without_noise
+from panshi.network.session.screen import refusal, without_noise
 from panshi.network.session.terminal import Asked, Reply, Terminal
 
 # A line that asks is sent alone; it is in the reviewed plan, so that it is meant.
@@ -48,8 +48,10 @@ class Push:
                     "PS-E8042", self._flying[0], f"设备提问：{self._terminal.mask.text(str(asked))}"
                 ) from None
             except SessionFailed as error:
+                self._stop()
                 raise PushFailed(error.code, f"{self._after()}：{error.message}", error.hint, self.pushed()) from None
             self._note(reply)
+        self._stop()
         return self.pushed()
 
     def pushed(self) -> Pushed:
@@ -82,23 +84,30 @@ class Push:
         if not reply.echoed:
             # The echoes do not match: the rest goes one by one.
             self._window, self._counted = 1, bool(self._flying)
-        mask, platform = self._terminal.mask, self._terminal.platform
-        late, _ = without_noise(reply.lead, platform)
-        if self._done and platform.error.search(late):
-            self._done[-1] = _line(self._done[-1].number, self._done[-1].text, mask.text(late), platform.error, True)
-        output, _ = without_noise(reply.output, platform)
+        if self._done and (late := self._refusal(reply.lead)):
+            self._done[-1] = replace(self._done[-1], error=late)
+        mask = self._terminal.mask.text
+        output, _ = without_noise(reply.output, self._terminal.platform)
         number = len(self._done) + 1
-        self._done.append(_line(number, mask.text(text.strip()), mask.text(output), platform.error, reply.asked))
-        refused = next((line for line in self._done if line.error), None)
-        if refused is not None:
+        self._done.append(Line(number, mask(text), mask(output.strip("\n")), self._refusal(reply.output), reply.asked))
+        if self._done[-1].error or (len(self._done) > 1 and self._done[-2].error):
             self._waiting.clear()
-            if not self._flying:
-                raise PushFailed(
-                    "PS-E8041",
-                    f"设备 {self._terminal.device.name} 拒绝第 {refused.number} 行“{refused.text}”：{refused.error}",
-                    f"前 {refused.number - 1} 行已生效，其后 {number - refused.number} 行已随窗口发出；按事务回退",
-                    self.pushed(),
-                )
+
+    def _stop(self) -> None:
+        """Raise for the first line that was refused, whatever came after it."""
+        refused = next((line for line in self._done if line.error), None)
+        if refused is None:
+            return
+        name, after = self._terminal.device.name, len(self._done) + len(self._flying) - refused.number
+        raise PushFailed(
+            "PS-E8041",
+            f"设备 {name} 拒绝第 {refused.number} 行“{refused.text}”：{refused.error}",
+            f"前 {refused.number - 1} 行已生效，其后 {after} 行已随窗口发出；按事务回退",
+            self.pushed(),
+        )
+
+    def _refusal(self, output: str) -> str:
+        return self._terminal.mask.text(refusal(output, self._terminal.platform))
 
     def _failed(self, code: str, line: str, what: str) -> PushFailed:
         mask = self._terminal.mask
@@ -111,9 +120,3 @@ class Push:
 
     def _after(self) -> str:
         return f"推送在第 {len(self._done) + 1} 行（共 {self._total} 行）停下"
-
-
-def _line(number: int, text: str, output: str, error: re.Pattern[str], asked: bool) -> Line:
-    # Of a mark under the line and the words below it, the words.
-    found = [match[0].strip() for match in error.finditer(output)]
-    return Line(number, text, output.strip("\n"), found[-1] if found else "", asked)

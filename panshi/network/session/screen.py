@@ -12,7 +12,8 @@ _ANY_NAME = r"[^\s<>\[\]()#]{1,250}"
 _CUT_FROM = 20  # characters: IOS cuts a longer name in the prompt of its configuration mode
 _HELD = re.compile(r"(?:\r[\r ]*|\x08+ *|\x1b(?:\[[\d;]*(?:D *(?:\x1b(?:\[\d*)?)?)?)?)\Z")
 # A page's end is wiped out by going back, writing spaces, and going back; VRP also writes " \x1b[1D" before a line.
-_WIPED = re.compile(r"\x1b\[(\d+)D +\x1b\[\1D| \x1b\[1D|\x08+ +\x08+|\r +\r|\x1b\[[\d;?]*[A-Za-z]|[\x00\x07\x08]")
+_WIPED = re.compile(r"\x1b\[(\d+)D +\x1b\[\1D|\x08+ +\x08+|\r +\r| \x1b\[1D")
+_CONTROL = re.compile(r"\x1b\[[\d;?]*[A-Za-z]|[\x00\x07\x08]")
 _NEWLINE = re.compile(r"\r*\n|\r")
 _QUESTION = {
     "yes_no": re.compile(
@@ -31,10 +32,10 @@ class Cleaner:
 
     def clean(self, chunk: str) -> str:
         """Return what is complete of all text so far and was not returned yet."""
-        text = self._held + chunk
+        text = _WIPED.sub("", self._held + chunk)
         cut = _HELD.search(text)
         self._held = cut[0] if cut else ""
-        return _NEWLINE.sub("\n", _WIPED.sub("", text[: cut.start()] if cut else text))
+        return _NEWLINE.sub("\n", _CONTROL.sub("", text[: cut.start()] if cut else text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +100,11 @@ def without_noise(text: str, platform: Platform) -> tuple[str, bool]:
     lines = text.split("\n")
     kept = [line for line in lines if not platform.noise.fullmatch(line.rstrip())]
     return "\n".join(kept), len(kept) < len(lines)
+
+
+def refusal(output: str, platform: Platform) -> str:
+    """Return the line of an output that says that a command was refused, or an empty text."""
+    text, _ = without_noise(output, platform)
+    found = [match[0].strip() for match in platform.error.finditer(text)]
+    # Of a mark under the command and the words below it, the words.
+    return found[-1] if found else ""

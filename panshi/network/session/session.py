@@ -13,7 +13,7 @@ from panshi.network.session.failures import Pushed, PushFailed, Refused, Session
 from panshi.network.session.masking import Mask
 from panshi.network.session.platforms import platform_of
 from panshi.network.session.push import Push
-from panshi.network.session.screen import without_noise
+from panshi.network.session.screen import refusal, without_noise
 from panshi.network.session.terminal import Asked, Terminal
 from panshi.network.session.transcript import Transcript
 
@@ -62,9 +62,8 @@ class Session:
             # What came before the first byte that is not UTF-8 may have been read wrongly.
             output = self._ask(command, timeout)
         first = "\n".join(output.lstrip("\n").split("\n")[:3])
-        refused = self._platform.error.search(without_noise(first, self._platform)[0])
-        if refused:
-            said = self._terminal.mask.text(refused[0].strip())
+        said = self._terminal.mask.text(refusal(first, self._platform))
+        if said:
             shown = self._terminal.mask.text(command)
             raise Refused("PS-E8040", f"设备 {self.device.name} 不接受“{shown}”：{said}", "核对平台与账户级别", said)
         return output
@@ -120,12 +119,11 @@ class Session:
                 running; PS-E8038, PS-E8039.
         """
         output = self._ask(self._platform.save, _SAVE_SECONDS, _SAVE_ANSWERS)
-        refused = self._platform.error.search(without_noise(output, self._platform)[0])
-        if refused or not self._platform.saved.search(output):
-            said = refused[0].strip() if refused else "没有给出成功的字样"
+        said = self._terminal.mask.text(refusal(output, self._platform))
+        if said or not self._platform.saved.search(output):
             raise SessionFailed(
                 "PS-E8044",
-                f"设备 {self.device.name} 没有保存：{self._terminal.mask.text(said)}",
+                f"设备 {self.device.name} 没有保存：{said or '没有给出成功的字样'}",
                 "运行配置还在，重启会丢；排除原因后再保存",
             )
         if not self.is_saved():
