@@ -466,6 +466,46 @@ class LogReviewRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseRow(Row):
+    """A review of a database and its replicas (``panshi/database/review.py``).
+
+    ``host`` is the primary, ``at`` when it was read (seconds), ``silent`` replicas that were not read, ``reader`` the
+    host that counted rows without a parent.
+    ``findings`` are {kind, object, text, proposal}, ``gaps`` what could not be known. ``tables`` are [name, engine,
+    rows, data, index, free] (bytes), ``hidden`` indexes that the optimizer does not see, ``disk`` [total, free]
+    (bytes), ``growth`` since the review before, in bytes per day.
+    """
+
+    kind: ClassVar[str] = "database"
+    host: str
+    version: str
+    at: int
+    replicas: Sequence[Mapping[str, str]]
+    silent: Sequence[str]
+    reader: str
+    findings: Sequence[Mapping[str, Any]]
+    gaps: Sequence[str]
+    tables: Sequence[Sequence[Any]]
+    hidden: Sequence[str]
+    disk: Sequence[int]
+    growth: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseChangeRow(Row):
+    """What became of a proposal of a review: done, already (nothing to do) or failed, and what was checked."""
+
+    kind: ClassVar[str] = "database_change"
+    host: str
+    proposal: str
+    title: str
+    statement: str
+    undo: str
+    state: str
+    checks: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EndRow(Row):
     """The last line of a complete run. ``seconds`` is the wall time of the job, ``exit`` its exit status."""
 
@@ -497,6 +537,8 @@ _LISTS: Mapping[type[Row], str] = {
     ExerciseRow: "exercises",
     LogProofRow: "log_proofs",
     LogReviewRow: "log_reviews",
+    DatabaseRow: "databases",
+    DatabaseChangeRow: "database_changes",
 }
 # What may stand between the first row and the last one, by its kind.
 ROWS: Mapping[str, type[Row]] = {**{row.kind: row for row in _LISTS}, SignedRow.kind: SignedRow}
@@ -551,6 +593,8 @@ class Run:
     exercises: Sequence[ExerciseRow] = ()
     log_proofs: Sequence[LogProofRow] = ()
     log_reviews: Sequence[LogReviewRow] = ()
+    databases: Sequence[DatabaseRow] = ()
+    database_changes: Sequence[DatabaseChangeRow] = ()
 
     def facts(self, host: str) -> Mapping[str, Any] | None:
         """Return the collected document of a host, read now, or None when nothing was collected.
