@@ -9,7 +9,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from panshi.database.apply import orders
+from panshi.database.apply import Order, orders, outcome
 from panshi.database.model import limits_of
 from panshi.database.past import last_reviews
 from panshi.database.review import declared_primaries, reviews
@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return ``orders``, by host, for the ``proposals`` that were chosen from the ``review`` (a run; the last)."""
+        """Return ``orders`` by host: what is left to do of ``proposals`` chosen from a ``review`` (a run; the last)."""
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables)
         spec = {
@@ -47,10 +47,14 @@ class ActionModule(ActionBase):
         for one in found:
             said = "已经是这样，无事可做" if one.done else one.proposal["statement"]
             display.display(f"{one.host} {one.proposal['id']}：{one.proposal['title']}：{said}")
-            result["orders"].setdefault(one.host, []).append(asdict(one))
+            if not one.done:
+                result["orders"].setdefault(one.host, []).append(asdict(one))
+            elif not self._task.check_mode:
+                row = outcome(asdict(one), {"changed": False}, [])
+                payload["rows"].append({"kind": row.kind, **asdict(row)})
         return result
 
-    def _orders(self, arguments: dict[str, Any], variables: dict[str, Any], payload: dict[str, Any]) -> list[Any]:
+    def _orders(self, arguments: dict[str, Any], variables: dict[str, Any], payload: dict[str, Any]) -> list[Order]:
         declared = declared_primaries(variables)
         hosts = variables["hostvars"]
         answers = {host: plain(hosts[host].get(arguments["answers"]) or {}).get("database") or {} for host in declared}
