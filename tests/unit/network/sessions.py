@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from emulators.network import Device as Emulated
 from netmiko import BaseConnection, ConnectHandler
 
 from panshi.network.session import Device, Session, open_device
 from panshi.network.session.platforms import PLATFORMS
-from tests.emulators.network import Device as Emulated
 
 PASSWORD = "Emulated-1"
 

@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
+from emulators.network import Device, emulated, until
 from netmiko import ReadTimeout
 from netmiko.exceptions import ConfigInvalidException
 
 from panshi.errors import PanshiError
 from panshi.network.session import PushFailed
-from tests.emulators.network import Device, emulated, until
-from tests.unit.network.sessions import ours, stock
+
+from .sessions import ours, stock
 
 VLANS = range(10, 22)
 CHINESE = "\n".join(f"vlan {number}\n description 办公区接入{number}" for number in VLANS)
