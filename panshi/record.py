@@ -404,9 +404,10 @@ class LogProofRow(Row):
     """What a host has proven of one declared log (``panshi/logs/proof.py``).
 
     ``way`` is real (the product wrote the counted lines), scratch (a log of the same policy) or none. ``retention`` is
-    kept, growing (younger than the term, and nothing is gone), short, unknown (lines without a time) or none; ``days``
-    is the age of the oldest line that can be read. ``begun`` and ``oldest`` are UTC (ISO 8601). ``status`` is pass,
-    partial or fail; ``head`` the last hash of the archive's manifest; ``cpu`` seconds of logrotate.
+    kept, growing (younger than the term, and nothing is gone), legal (the law's term is reached, the declared one is
+    not), short, unknown (lines without a time) or none; ``days`` is the age of the oldest line that can be read.
+    ``begun`` and ``oldest`` are UTC (ISO 8601). ``status`` is pass, partial or fail; ``head`` the last hash of the
+    archive's manifest; ``cpu`` seconds of logrotate.
     """
 
     kind: ClassVar[str] = "log_proof"
@@ -446,6 +447,8 @@ class LogReviewRow(Row):
     ``severities`` counts messages by syslog severity (or unknown). ``errors`` are ``[times, program, folded text]``,
     ``failed`` ``[times, account, source]``, ``privilege`` ``[times, account, what]``, ``accounts`` ``[time, text]``,
     ``audit`` counts records by type, ``gaps`` are ``[from, to, minutes]``. ``cut`` says why it is not all of it.
+    ``applications`` are the declared logs, ``[name, lines, errors, refused requests, newest line]``, and
+    ``application_errors`` ``[times, name, folded text]``.
     """
 
     kind: ClassVar[str] = "log_review"
@@ -463,6 +466,8 @@ class LogReviewRow(Row):
     gaps: Sequence[Sequence[Any]]
     oldest: str
     cut: str
+    applications: Sequence[Sequence[Any]] = ()
+    application_errors: Sequence[Sequence[Any]] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -851,7 +856,8 @@ T = TypeVar("T", bound=Row)
 
 
 def _row(kind: type[T], line: Mapping[str, Any]) -> T:
-    return kind(**{f.name: line[f.name] for f in fields(kind)})  # type: ignore[arg-type]
+    # A field with a default is younger than some records; one without that is missing is a TypeError.
+    return kind(**{f.name: line[f.name] for f in fields(kind) if f.name in line})  # type: ignore[arg-type]
 
 
 def _payload(row: Row) -> dict[str, Any]:

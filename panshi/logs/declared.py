@@ -58,7 +58,8 @@ def policies(
     Args:
         host: for messages.
         declared: the inventory's ``logs_files``.
-        environments: by name, ``keep_days`` and ``legal`` (whether the law's term holds there).
+        environments: by name, ``keep_days`` of logs, ``temporary_days`` of temporary files, and ``legal`` (whether
+            the law's term holds there).
         legal_days: the law's term in days, from the catalogue.
         environment: of entries that say none.
         mode: the catalogue's limit for log files.
@@ -115,9 +116,10 @@ def _policy(
         raise _refused(host, f"{where}：environment 须是 {'、'.join(environments)} 之一")
     managed = bool(entry.get("managed", True))
     legal = int(legal_days) if environments[place]["legal"] and style != TEMPORARY else 0
-    if style == TEMPORARY and "keep_days" not in entry:
-        raise _refused(host, f"{where}：临时文件须给 keep_days")
-    keep = int(entry.get("keep_days", environments[place]["keep_days"]))
+    days = "temporary_days" if style == TEMPORARY else "keep_days"
+    if "keep_days" not in entry and days not in environments[place]:
+        raise _refused(host, f"{where}：须给 keep_days，环境 {place} 没有 {days}")
+    keep = int(entry.get("keep_days", environments[place].get(days)))
     if keep < legal or keep < 1:
         raise _refused(host, f"{where}：keep_days {keep} 短于法定的 {legal} 天")
     if kind == PIPE and not (

@@ -62,14 +62,14 @@ def proof_document(
     columns = [
         ("主机", 12), ("日志", 16), ("种类", 18), ("环境", 8), ("结论", 10), ("方法", 10), ("写入", 9), ("丢失", 7),
         ("重复", 7), ("轮转", 7), ("写到新文件", 9), ("归档（份）", 9), ("最早一行", 18), ("已留存（天）", 9),
-        ("须留存（天）", 9), ("留存", 16), ("防删除属性", 10), ("轮转 CPU（秒）", 9), ("发现", 60),
+        ("声明（天）", 9), ("法定（天）", 9), ("留存", 16), ("防删除属性", 10), ("轮转 CPU（秒）", 9), ("发现", 60),
     ]  # fmt: skip
     cells: list[Sequence[Any]] = [
         [
             row.host, row.name, KIND_ZH.get(row.style, row.style), ENVIRONMENT_ZH.get(row.environment, row.environment),
             STATUS_ZH[row.status], WAY_ZH[row.way], row.lines, row.lost, row.doubled, row.rotations,
             ("是" if row.reopened else "否") if row.way != "none" else "—", row.archives,
-            beijing(row.oldest) if row.oldest else "—", row.days, row.legal_days or row.keep_days,
+            beijing(row.oldest) if row.oldest else "—", row.days, row.keep_days, row.legal_days or "不适用",
             RETENTION_ZH[row.retention], "有" if row.immutable else "文件系统或内核不支持" if row.archives else "—",
             row.cpu, "\n".join(row.findings) or "无",
         ]
@@ -114,9 +114,20 @@ def review_document(
         return [[row.host, *one] for row in rows for one in getattr(row, name)]
 
     events = [[row.host, *one] for row in rows for one in row.audit.items()]
+    logs = [[row.host, *one[:-1], beijing(one[-1]) if one[-1] else "没有"] for row in rows for one in row.applications]
     tables: list[tuple[str, Columns, Sequence[Sequence[Any]]]] = [
         ("汇总", counts, counted),
         ("最多的错误", [("主机", 12), ("次数", 8), ("程序", 16), ("内容（数字、地址已归并）", 90)], each("errors")),
+        (
+            "产品与应用日志",
+            [("主机", 12), ("日志", 20), ("行数", 12), ("错误", 10), ("拒绝（401、403）", 14), ("最新一行", 22)],
+            logs,
+        ),
+        (
+            "产品与应用的错误",
+            [("主机", 12), ("次数", 8), ("日志", 16), ("内容（数字、地址已归并）", 90)],
+            each("application_errors"),
+        ),
         ("失败登录", [("主机", 12), ("次数", 8), ("账户", 20), ("来源", 40)], each("failed")),
         ("特权使用", [("主机", 12), ("次数", 8), ("账户", 20), ("命令", 60)], each("privilege")),
         ("账户变更", [("主机", 12), ("时间", 22), ("内容", 90)], each("accounts")),

@@ -13,8 +13,8 @@ from panshi.record import LogProofRow, list_runs, read_run, verify_run
 JOB = "logs_proof"
 DAY = 86400.0
 RETENTION_ZH = {
-    "kept": "达到期限", "growing": "未到期限，自起存之日无缺失", "short": "缺失", "unknown": "读不到时间",
-    "none": "不留存",
+    "kept": "达到期限", "growing": "未到期限，自起存之日无缺失", "legal": "达到法定期限，不足声明的天数",
+    "short": "缺失", "unknown": "读不到时间", "none": "不留存",
 }  # fmt: skip
 STATUS_ZH = {"pass": "符合", "partial": "部分符合", "fail": "不符合"}
 WAY_ZH = {"real": "产品实测", "scratch": "副本实测", "none": "未轮转"}
@@ -54,7 +54,7 @@ def row_of(
     retention, words = _retention(policy, proof, now, before)
     if retention == "short":
         findings.append(f"[PS-E7339] {words}")
-    partial = retention in ("growing", "unknown") or (style == COPY and way != "none")
+    partial = retention in ("growing", "legal", "unknown") or (style == COPY and way != "none")
     oldest = proof.get("oldest")
     return LogProofRow(
         host=host,
@@ -92,11 +92,11 @@ def _retention(
 ) -> tuple[str, str]:
     """Return the verdict on the oldest line, and what is to be said when it is too young.
 
-    A line must be there from the end of the term, or from when the log is known to have begun, whichever is later.
+    A line must be there from the end of the declared term, or from when the log is known to have begun, whichever is
+    later. What was deleted for room, the guard's doing, may be missing between the law's term and the declared one.
     """
     if policy["style"] == TEMPORARY:
         return "none", ""
-    term = (policy["legal_days"] or policy["keep_days"]) * DAY
     oldest: float | None = proof.get("oldest")
     known = [
         proof.get("begun"),
@@ -106,11 +106,15 @@ def _retention(
     begun = min((one for one in known if one is not None), default=None)
     if oldest is None:
         return ("unknown", "") if begun is None else ("short", f"应有自 {_day(begun)} 起的日志，一行也读不到")
-    if oldest <= now - term:
+    reached = now - policy["keep_days"] * DAY
+    if oldest <= reached:
         return "kept", ""
-    required = max(now - term, begun if begun is not None else oldest)
-    if oldest <= required + _SLACK:
+    since = oldest if begun is None else begun
+    if oldest <= max(reached, since) + _SLACK:
         return "growing", ""
+    required = max(now - (policy["legal_days"] or policy["keep_days"]) * DAY, since)
+    if oldest <= required + _SLACK:
+        return "legal", ""
     return "short", f"最早一行在 {_day(oldest)}，应有自 {_day(required)} 起的日志"
 
 
@@ -130,7 +134,7 @@ def lines_of(rows: Iterable[LogProofRow]) -> list[str]:
     shown = []
     for row in rows:
         count = f"{row.lines} 行，丢 {row.lost}，重 {row.doubled}" if row.way != "none" else WAY_ZH[row.way]
-        oldest = f"最早 {row.oldest[:10]}（{row.days} 天，须 {row.legal_days or row.keep_days}）" if row.oldest else ""
+        oldest = f"最早 {row.oldest[:10]}（{row.days} 天，须 {row.keep_days}）" if row.oldest else ""
         times = f"轮转 {row.rotations} 次" if row.way != "none" else ""
         parts = [WAY_ZH[row.way], count, times, oldest, RETENTION_ZH[row.retention]]
         shown.append(

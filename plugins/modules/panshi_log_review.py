@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+from ansible.module_utils import panshi_log_lines as applications
 from ansible.module_utils import panshi_logs as logs
 from ansible.module_utils.basic import AnsibleModule
 
@@ -36,6 +37,15 @@ options:
     description: A time without any message that is as long is a gap.
     type: int
     default: 90
+  logs:
+    description: The declared logs, as C(panshi/logs/declared.py) makes them; their lines are counted too.
+    type: list
+    elements: dict
+    default: []
+  archive:
+    description: Folder of the archives.
+    type: path
+    default: /var/log/panshi-archive
 """
 
 EXAMPLES = """
@@ -92,6 +102,8 @@ def main() -> None:
             "days": {"type": "int", "default": 7},
             "seconds": {"type": "int", "default": 120},
             "gap_minutes": {"type": "int", "default": 90},
+            "logs": {"type": "list", "elements": "dict", "default": []},
+            "archive": {"type": "path", "default": "/var/log/panshi-archive"},
         },
         supports_check_mode=True,
     )
@@ -111,6 +123,9 @@ def main() -> None:
     if begins:
         review.read(journal_messages(max(review.since, begins - 1)), now, deadline)
     review.audit_files(deadline)
+    for policy in given["logs"]:
+        if policy["style"] != "temporary" and policy["managed"]:
+            review.application({"archive": given["archive"]}, policy, deadline)
     module.exit_json(changed=False, review=review.told())
 
 
@@ -126,6 +141,7 @@ class Review:
         self.messages, self.cut, self.sources = 0, "", []  # type: int, str, List[str]
         self.severities, self.errors, self.failed = Counter(), Counter(), Counter()  # type: Counter, Counter, Counter
         self.privilege, self.audit = Counter(), Counter()  # type: Counter, Counter
+        self.applications: List[applications.Application] = []
         self.accounts: List[Tuple[float, str]] = []
         self.times: List[Tuple[float, float]] = []
 
@@ -189,6 +205,14 @@ class Review:
             except logs.UNREADABLE as error:
                 self.cut = "%s 读不完：%s" % (path, error)
 
+    def application(self, config: Dict[str, Any], policy: Dict[str, Any], deadline: float) -> None:
+        """Count the lines of a declared log; logins that its product has refused count with the others."""
+        found, cut = applications.read(config, policy, (self.since, self.until), deadline, folded)
+        self.applications.append(found)
+        self.cut = cut or self.cut
+        for (account, source), times in found.logins.items():
+            self.failed[clean(account), "%s：%s" % (found.name, clean(source))] += times
+
     def gaps(self) -> List[List[Any]]:
         """Return the times in which no source had a message, the longest first."""
         found, reached = [], None  # type: List[Tuple[float, float]], Optional[float]
@@ -200,6 +224,11 @@ class Review:
             found.append((reached, self.until))
         found.sort(key=lambda one: one[0] - one[1])
         return [[iso(begin), iso(end), int((end - begin) // 60)] for begin, end in found[:_MOST]]
+
+    def application_errors(self) -> List[List[Any]]:
+        """Return the errors that the declared logs say most often."""
+        found = [[times, one.name, text] for one in self.applications for text, times in one.errors.items()]
+        return sorted(found, key=lambda one: (-one[0], one[1], one[2]))[:_MOST]
 
     def told(self) -> Dict[str, Any]:
         """Return the row."""
@@ -219,6 +248,11 @@ class Review:
             "gaps": self.gaps(),
             "oldest": iso(min(oldest)) if oldest else "",
             "cut": self.cut,
+            "applications": [
+                [one.name, one.lines, sum(one.errors.values()), one.refused, iso(one.newest) if one.newest else ""]
+                for one in self.applications
+            ],
+            "application_errors": self.application_errors(),
         }
 
 

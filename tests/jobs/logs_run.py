@@ -22,6 +22,8 @@ MARIADB = {
     "line": "SELECT '{mark}';",
     "end": "//",
 }
+# A line at a time: several programs that write more than 4096 bytes at once into one pipe cut each other's lines.
+TO_PIPE = {"command": ["awk", '{print >> "/run/panshi-logs/console"; fflush()}'], "line": "{mark}"}
 LOGS: list[dict[str, Any]] = [
     {"name": "portal-nginx", "kind": "nginx", "paths": ["/var/log/nginx/access.log", "/var/log/nginx/error.log"],
      "probe": {"url": "http://127.0.0.1/"}},
@@ -31,7 +33,7 @@ LOGS: list[dict[str, Any]] = [
     {"name": "app", "kind": "reopen", "paths": ["/var/log/app/app.log"],
      "reopen": {"signal": "USR1", "unit": "app.service"}},
     {"name": "console", "kind": "pipe", "paths": ["/opt/console/console.out"], "owner": "console", "group": "console",
-     "mode": "0640", "su": True, "probe": {"command": ["tee", "-a", "/run/panshi-logs/console"], "line": "{mark}"}},
+     "mode": "0640", "su": True, "probe": TO_PIPE},
     {"name": "catalina-out", "kind": "tomcat", "paths": ["/opt/tomcat/logs/catalina.out"], "environment": "trial"},
     {"name": "access", "kind": "self", "paths": ["/opt/tomcat/logs/access.*.txt"], "environment": "test"},
     {"name": "uploads", "kind": "temporary", "paths": ["/var/tmp/app-upload-*"], "keep_days": 7},

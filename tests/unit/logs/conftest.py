@@ -46,7 +46,14 @@ def prover(keeper: ModuleType, prober: ModuleType) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def reviewer(keeper: ModuleType) -> ModuleType:
+def liner(keeper: ModuleType) -> ModuleType:
+    loaded = _load("ansible.module_utils.panshi_log_lines", "module_utils/panshi_log_lines.py")
+    ansible.module_utils.panshi_log_lines = loaded
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def reviewer(keeper: ModuleType, liner: ModuleType) -> ModuleType:
     return _load("panshi_log_review_under_test", "modules/panshi_log_review.py")
 
 

@@ -10,7 +10,10 @@ from panshi.errors import PanshiError
 from panshi.logs.declared import policies
 from panshi.logs.steps import configuration, stanza, steps
 
-ENVIRONMENTS = {"production": {"keep_days": 366, "legal": True}, "test": {"keep_days": 30, "legal": False}}
+ENVIRONMENTS = {
+    "production": {"keep_days": 366, "legal": True},
+    "test": {"keep_days": 30, "temporary_days": 7, "legal": False},
+}
 NGINX = {"name": "portal", "kind": "nginx", "paths": ["/var/log/nginx/access.log"]}
 APP = {
     "name": "app",
@@ -79,6 +82,12 @@ def test_parsed_environments_keep_for_different_times() -> None:
     production, test = made(NGINX, {**APP, "environment": "test"})
     assert (production["keep_days"], production["legal_days"]) == (366, 180)
     assert (test["keep_days"], test["legal_days"]) == (30, 0)
+
+
+def test_parsed_temporary_files_go_after_the_days_of_their_environment() -> None:
+    entry = {"name": "up", "kind": "temporary", "paths": ["/tmp/app-*"], "environment": "test"}
+    own = {**entry, "name": "own", "paths": ["/tmp/own-*"], "keep_days": 2}
+    assert [(one["keep_days"], one["legal_days"]) for one in made(entry, own)] == [(7, 0), (2, 0)]
 
 
 def test_parsed_logrotate_never_deletes_or_compresses_and_never_uses_a_name_twice() -> None:

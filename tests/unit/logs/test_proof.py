@@ -22,7 +22,7 @@ NOW = 1795312800.0
 GOOD = {
     "way": "scratch", "said": "", "lines": 9000, "lost": 0, "doubled": 0, "rotations": 3, "reopened": True, "packed": 3,
     "cpu": 0.01, "wrong": [], "seconds": 4.2, "archives": 9, "bytes": 1,
-    "oldest": NOW - 200 * DAY, "begun": NOW - 300 * DAY, "head": "a" * 64, "head_known": True, "immutable": False,
+    "oldest": NOW - 366 * DAY, "begun": NOW - 500 * DAY, "head": "a" * 64, "head_known": True, "immutable": False,
 }  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def row(before: LogProofRow | None = None, policy: dict[str, Any] | None = None,
 
 
 def test_parsed_good_proof_is_good() -> None:
-    assert row().status == "pass" and row().retention == "kept" and row().days == 200 and list(row().findings) == []
+    assert row().status == "pass" and row().retention == "kept" and row().days == 366 and list(row().findings) == []
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,12 @@ def test_parsed_each_damage_is_found(change: dict[str, Any], code: str) -> None:
 def test_parsed_young_log_of_which_nothing_is_gone_is_said_to_be_young() -> None:
     found = row(oldest=NOW - 20 * DAY, begun=NOW - 20 * DAY)
     assert (found.status, found.retention, found.days) == ("partial", "growing", 20)
+
+
+@pytest.mark.parametrize(("legal", "retention", "status"), [(180, "legal", "partial"), (0, "short", "fail")])
+def test_parsed_declared_term_that_is_not_reached_is_no_pass(legal: int, retention: str, status: str) -> None:
+    found = row(policy={"legal_days": legal}, oldest=NOW - 200 * DAY)
+    assert (found.status, found.retention) == (status, retention)
 
 
 def test_parsed_what_was_there_at_the_last_proof_must_be_there_still() -> None:
