@@ -14,12 +14,14 @@ from panshi.report.write import (
     RESTORE_FORMATS,
     audit_after,
     audit_before,
+    find_database,
     find_harden,
     find_patch,
     find_recovery,
     find_restore,
     find_run,
     refuse,
+    write_database,
     write_harden,
     write_patch,
     write_recovery,
@@ -136,6 +138,20 @@ def recovery(
     """恢复记录：丢失的是什么，恢复到哪一秒，到了多少，原有的内容在哪里。"""
     path = _say(*find_recovery(records, run, estate))
     for file in write_recovery(path, formats=_words(formats), out=out):
+        typer.echo(str(file))
+
+
+@app.command()
+def database(
+    run: Annotated[str, typer.Option(help="数据库审查的运行；不写则取最近一次，中断的也算")] = "",
+    estate: _Estate = "",
+    formats: _TwoFormats = _TWO,
+    out: _Out = None,
+    records: _Records = Path("records"),
+) -> None:
+    """数据库审查报告：索引、空间与完整性的发现，每项提案的语句、风险与撤回办法，不知道的是什么。"""
+    path = _say(*find_database(records, run, estate))
+    for file in write_database(path, formats=_words(formats), out=out):
         typer.echo(str(file))
 
 

@@ -13,6 +13,7 @@ from panshi.judges.compare import Comparison
 from panshi.judges.figures import around, only_hosts
 from panshi.record import Problem, RestoreRow, Run, is_running, list_runs, previous_run, read_run, verify_run
 from panshi.report import (
+    database,
     docx,
     harden,
     harden_docx,
@@ -37,6 +38,7 @@ YEARS = ("2025", "2020")
 _PATCH = "patch_apply"
 _RESTORE = "restore_verify"
 _RECOVERY = "restore"
+_DATABASE = "db_review"
 RESTORE_FORMATS = ("html", "docx")
 
 
@@ -165,6 +167,17 @@ def write_recovery(path: Path, *, formats: Sequence[str] = RESTORE_FORMATS, out:
     return [_save(file_of(path, kind, out), _RENDER_RECOVERY[kind](run)) for kind in formats]
 
 
+def write_database(path: Path, *, formats: Sequence[str] = RESTORE_FORMATS, out: Path | None = None) -> list[Path]:
+    """Write the report of a run of ``db_review``; as :func:`write_restore`.
+
+    Raises:
+        PanshiError: as :func:`write_restore`, with PS-E7510 for a row that cannot be read.
+    """
+    _known(formats, RESTORE_FORMATS, "格式")
+    run = _ended_run(path, _DATABASE, "数据库审查")
+    return [_save(file_of(path, kind, out), _RENDER_DATABASE[kind](run)) for kind in formats]
+
+
 def _ended_run(path: Path, job: str, what: str) -> Run:
     """Return a run that is not being written any more, unchanged and of a job; one that was killed will do."""
     refuse(path, [one for one in verify_run(path) if not one.incomplete or is_running(path)])
@@ -221,6 +234,11 @@ def find_restore(records: Path, name: str, estate: str) -> tuple[Path, list[Path
 def find_recovery(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]:
     """Return the run of ``restore`` that the operator means; as :func:`find_patch`."""
     return _find_ended(records, name, estate, _RECOVERY)
+
+
+def find_database(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]:
+    """Return the run of ``db_review`` that the operator means; as :func:`find_patch`."""
+    return _find_ended(records, name, estate, _DATABASE)
 
 
 def _find_ended(records: Path, name: str, estate: str, job: str) -> tuple[Path, list[Path]]:
@@ -455,3 +473,4 @@ _RENDER_RESTORE: dict[str, Callable[[restore.Proving], bytes]] = {
     "docx": restore_docx.render,
 }
 _RENDER_RECOVERY: dict[str, Callable[[Run], bytes]] = {"html": recovery.html, "docx": recovery.docx}
+_RENDER_DATABASE: dict[str, Callable[[Run], bytes]] = {"html": database.html, "docx": database.docx}

@@ -43,6 +43,7 @@ _REPORTED = {
     "patch_apply": "patch",
     "restore_verify": "restore",
     "restore": "recovery",
+    "db_review": "database",
 }
 
 
@@ -110,7 +111,7 @@ class CallbackModule(CallbackBase):
         hardened = self._counts[ChangeRow.kind] and not status
         # These are reported whatever became of them: most of all when they failed.
         told = self._counts[SignedRow.kind] or self._counts[RecoveryRow.kind]
-        whatever = told or self._job == "restore_verify"
+        whatever = told or self._job in ("restore_verify", "db_review")
         if self._job in _REPORTED and (hardened or whatever):
             self._report(self._record.path)
 
