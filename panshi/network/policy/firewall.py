@@ -167,11 +167,13 @@ def compiled(policies: PolicySet, device: Device, now: Firewall, today: date) ->
     rules = []
     for policy in chosen:
         sides = [
-            tuple(sorted(OBJECT + _object(name, policies.addresses[name], addresses) for name in names))
+            tuple(sorted(OBJECT + object_named(name, policies.addresses[name], addresses) for name in names))
             for names in (policy.source, policy.destination)
         ]
-        members = {OBJECT + _object(name, tuple(sorted(policies.services[name])), services) for name in policy.service}
-        named = _object(policy.schedule, policies.schedules[policy.schedule], schedules) if policy.schedule else ""
+        members = {
+            OBJECT + object_named(name, tuple(sorted(policies.services[name])), services) for name in policy.service
+        }
+        named = object_named(policy.schedule, policies.schedules[policy.schedule], schedules) if policy.schedule else ""
         rules.append(
             FirewallRule(
                 name=policy.name,
@@ -201,7 +203,7 @@ def _zones(names: Sequence[str], device: Device) -> tuple[str, ...]:
     return tuple(sorted(device.zones[name] for name in names if name in device.zones))
 
 
-def _object(name: str, content: Content, known: dict[str, Content]) -> str:
+def object_named(name: str, content: Content, known: dict[str, Content]) -> str:
     """Return the device's name for an object of this content, and keep it among the known ones."""
     versions = [one for one in known if _VERSION.sub("", one) == name]
     for one in versions:

@@ -18,10 +18,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from panshi.network.policy.firewall import PREDEFINED, Firewall, FirewallRule, differs_in_effect
 
+Name = TypeVar("Name")
 SIDES = ("origin", "target", "source", "destination", "service")
 
 
@@ -139,7 +140,7 @@ class _Change:
         self.order = [rule.name for rule in old.rules]
         wanted = {rule.name: rule for rule in new.rules}
         kept = [rule.name for rule in new.rules if rule.name in self.old and _in_place(self.old[rule.name], rule)]
-        fixed = _longest(kept, {name: place for place, name in enumerate(self.order)})
+        fixed = longest(kept, {name: place for place, name in enumerate(self.order)})
         # A rule that has to move may not change as well: it is replaced.
         self.fixed = set(fixed)
         self.moved = {
@@ -249,7 +250,7 @@ def _in_place(old: FirewallRule, new: FirewallRule) -> bool:
     return len(changed) == 1 and side in SIDES and bool(getattr(old, side)) and bool(getattr(new, side))
 
 
-def _longest(names: Sequence[str], places: Mapping[str, int]) -> list[str]:
+def longest(names: Sequence[Name], places: Mapping[Name, int]) -> list[Name]:
     """Return a longest part of the names whose places rise (patience sorting)."""
     tops: list[int] = []
     heads: list[int] = []
