@@ -6,8 +6,8 @@ from panshi.checks.devices import device_check
 from panshi.controls.params import Params
 from panshi.facts import FactMissing
 from panshi.facts.network import Device
-from panshi.facts.network.model import Line
-from panshi.verdict import Verdict, judge, passed
+from panshi.facts.network.model import NAMED, Line
+from panshi.verdict import Verdict, failed, judge, partial, passed
 
 
 def login_lines(device: Device) -> list[Line]:
@@ -16,6 +16,27 @@ def login_lines(device: Device) -> list[Line]:
     if not found:
         raise FactMissing("运行配置中没有任何登录线路（console、vty）")
     return found
+
+
+def _authenticated(lines: list[Line]) -> Verdict:
+    wrong = [line for line in lines if line.auth.value not in NAMED]
+    observed = "；".join(f"{line.name} {line.auth.value}" for line in lines)
+    return judge(not wrong, observed, "；".join(f"{line.name}：{line.auth.where}" for line in wrong))
+
+
+@device_check("net-user-auth")
+def user_auth(device: Device, params: Params) -> Verdict:
+    """Every line asks for a name and a password: by AAA or a local user, not by one password for all."""
+    return _authenticated(login_lines(device))
+
+
+@device_check("net-console-auth")
+def console_auth(device: Device, params: Params) -> Verdict:
+    """The console and the auxiliary port ask, too."""
+    local = [line for line in login_lines(device) if line.kind != "vty"]
+    if not local:
+        raise FactMissing("运行配置中没有控制台线路")
+    return _authenticated(local)
 
 
 @device_check("net-idle-timeout")
@@ -39,3 +60,52 @@ def telnet_off(device: Device, params: Params) -> Verdict:
         return passed("没有线路接受 Telnet", "；".join(f"{line.name}：{line.protocols.where}" for line in lines))
     reason = "；".join(f"{line.name}：{line.protocols.where}" for line in letting)
     return judge(not server.value, "线路接受 Telnet", f"{reason}；{server.where}")
+
+
+@device_check("net-ssh-limits")
+def ssh_limits(device: Device, params: Params) -> Verdict:
+    """One SSH connection has few attempts and little time."""
+    tries, seconds = device.ssh_tries(), device.ssh_seconds()
+    wrong = []
+    if not params.accepts("ssh_max_auth_tries", tries.value):
+        wrong.append(f"尝试次数：{tries.where}")
+    if not params.accepts("ssh_login_grace_seconds", seconds.value):
+        wrong.append(f"登录时限：{seconds.where}")
+    return judge(not wrong, f"尝试 {tries.value} 次，时限 {seconds.value} 秒", "；".join(wrong))
+
+
+@device_check("net-ssh-on")
+def ssh_on(device: Device, params: Params) -> Verdict:
+    """SSH is on, speaks version 2 alone, and has a key and algorithms of today."""
+    server, old = device.ssh(), device.ssh_old()
+    if not server.value:
+        return failed("SSH 未启用", server.where)
+    if old.value:
+        return failed("SSH 仍接受协议版本 1", old.where)
+    session = device.session()
+    if not session:
+        return partial("SSHv2 已启用", "不是经 SSH 采集，没有看到主机密钥与算法")
+    kind, _, bits = session.get("host_key", "").partition(" ")
+    observed = f"SSHv2，主机密钥 {kind} {bits} 位，{session.get('kex')}、{session.get('cipher')}、{session.get('mac')}"
+    if kind == "ssh-dss" or (kind == "ssh-rsa" and not params.accepts("net_rsa_bits", int(bits or 0))):
+        return failed(observed, f"主机密钥 {kind} {bits} 位过弱")
+    agreed = (("ssh_kex", "kex"), ("ssh_ciphers", "cipher"), ("ssh_macs", "mac"))
+    weak = [session[key] for name, key in agreed if not params.accepts(name, [session.get(key, "")])]
+    if weak or session.get("legacy") == "yes":
+        return failed(observed, f"只能以旧算法连接：{'、'.join(weak) or 'legacy_ssh'}")
+    return passed(observed)
+
+
+@device_check("net-vty-acl")
+def vty_acl(device: Device, params: Params) -> Verdict:
+    """Logins over the network come from named sources only."""
+    lines = [line for line in login_lines(device) if line.kind == "vty" and line.open]
+    if not lines:
+        return passed("没有可登录的 VTY")
+    shared = device.ssh_acl() if all(line.protocols.answer == frozenset({"ssh"}) for line in lines) else ""
+    bare = [line.name for line in lines if not (line.acl or shared)]
+    if bare:
+        return failed(f"{'、'.join(bare)} 没有 ACL", "任何地址都能尝试登录")
+    names = sorted({line.acl or shared for line in lines})
+    wide = [f"ACL {acl}：{rule.line}" for acl in names for rule in device.sources(acl) if rule.permit and rule.any]
+    return judge(not wide, f"管理来源由 ACL {'、'.join(names)} 限制", "；".join(wide))

@@ -61,6 +61,7 @@ class Stored(StrEnum):
     HASH = "散列"
     WEAK_HASH = "弱散列"
     REVERSIBLE = "可逆加密"
+    UNCLEAR = "cipher 形式，看不出是否可逆"
     PLAIN = "明文"
     NONE = "没有口令"
 
@@ -117,10 +118,147 @@ class Lockout:
 
     Args:
         failures: in a row before the lock; 0 when nothing is locked.
-        seconds: of the lock; 0 until an administrator opens it.
-        where: lines or default.
+        seconds: of the lock, at least; 0 until an administrator opens it.
     """
 
     failures: int
     seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Community:
+    """An SNMP v1/v2c community; its word has stayed on the device.
+
+    Args:
+        name: how reports tell it from the others ("第 1 个").
+        known: whether everybody knows the word (public, private); None when it could not be seen.
+        write: whether it can change the device.
+        acl: list that limits sources; "" for none.
+    """
+
+    name: str
+    known: bool | None
+    write: bool
+    acl: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snmp:
+    """The SNMP agent.
+
+    Args:
+        on: whether it answers.
+        old: whether v1 or v2c is answered.
+        communities: of v1 and v2c.
+        open_groups: names of v3 groups that do without authentication or encryption.
+        groups: number of v3 groups.
+    """
+
+    on: bool
+    old: bool
+    communities: tuple[Community, ...]
+    open_groups: tuple[str, ...]
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a filter.
+
+    Args:
+        line: as configured, numbers and names included.
+        permit: whether it lets through.
+        named: which of protocol, source, destination and port it limits.
+    """
+
+    line: str
+    permit: bool
+    named: frozenset[str]
+
+    @property
+    def any(self) -> bool:
+        """Return whether it matches everything."""
+        return not self.named
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A packet filter in force.
+
+    Args:
+        name: of the list or policy.
+        where: interfaces and directions, or the zones.
+        rules: in the order of the device, without disabled ones.
+        rest: what becomes of a packet that no rule matches: True is let through.
+        advanced: whether it can look at more than the source.
+    """
+
+    name: str
     where: str
+    rules: tuple[Rule, ...]
+    rest: Known[bool]
+    advanced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A routing or redundancy session.
+
+    Args:
+        name: for example ``ospf 1 area 0.0.0.0`` or ``bgp 192.0.2.1``.
+        proof: digest, plain, none, or interface when only single interfaces say it.
+        where: the line.
+    """
+
+    name: str
+    proof: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessPort:
+    """A port for end systems.
+
+    Args:
+        name: of the interface.
+        nac: the line that limits who may be there, "" for none.
+        snooping: whether DHCP is watched here.
+        arp: whether addresses are held against what was leased or bound.
+    """
+
+    name: str
+    nac: str
+    snooping: bool
+    arp: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A physical port as the device shows it now.
+
+    Args:
+        name: as shown, possibly short.
+        enabled: not shut down by an administrator.
+        up: whether there is a link.
+        description: "" for none or where the display has none.
+    """
+
+    name: str
+    enabled: bool
+    up: bool
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service that a device rarely needs.
+
+    Args:
+        name: as the device calls it.
+        on: whether it runs.
+        grave: whether it is a finding in itself; else it is one to be confirmed.
+    """
+
+    name: str
+    on: Known[bool]
+    grave: bool = True

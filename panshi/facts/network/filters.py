@@ -1,0 +1,86 @@
+"""Rules of access lists and security policies, in the two languages that the platforms speak (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from panshi.facts.network.model import Rule
+from panshi.facts.network.section import Section
+
+_PORT = frozenset({"eq", "gt", "lt", "neq", "range"})
+# Conditions of a zone policy that name what a rule is about; zones, users and times do not.
+_CONDITIONS = (
+    ("source", r"(?:source-address|source-ip(?:-host|-subnet|-range)?) (?!any$)"),
+    ("destination", r"(?:destination-address|destination-ip(?:-host|-subnet|-range)?) (?!any$)"),
+    ("protocol", r"(?:service|service-port|application) (?!any$)"),
+    ("port", r"(?:service|service-port|application) (?!any$)"),
+)
+
+
+def rule_h(line: str) -> Rule | None:
+    """Return a rule of Huawei or H3C (``rule 5 permit tcp source …``), None for a line that is none."""
+    found = re.match(r"rule (?:\d+ )?(?:name \S+ )?(permit|deny)(?: (?!source|destination)(\S+))?", line)
+    if not found:
+        return None
+    named = set()
+    if found[2] and found[2] not in ("ip", "ipv6", "any"):
+        named.add("protocol")
+    for side in ("source", "destination"):
+        if re.search(rf" {side} (?!any\b|0\.0\.0\.0 255\.255\.255\.255)\S+", line):
+            named.add(side)
+    if " destination-port " in line or " icmp-type " in line:
+        named.add("port")
+    if " established" in line or re.search(r" tcp-flag\b", line):
+        named.add("port")
+    return Rule(line, found[1] == "permit", frozenset(named))
+
+
+def rule_c(line: str, advanced: bool) -> Rule | None:
+    """Return an entry of Cisco or Ruijie (``10 permit tcp any host …``), None for a remark or a head."""
+    found = re.match(r"(?:access-list \S+ )?(?:\d+ )?(permit|deny) (.+)", line)
+    if not found:
+        return None
+    words = found[2].split()
+    if not advanced:
+        return Rule(line, found[1] == "permit", frozenset() if words[0] == "any" else frozenset({"source"}))
+    named = set() if words[0] in ("ip", "ipv6") else {"protocol"}
+    rest = words[1:]
+    for side in ("source", "destination"):
+        limited, rest = _address(rest)
+        named |= {side} if limited else set()
+        port, rest = _ports(rest)
+        if port and side == "destination":
+            named.add("port")
+    if "established" in rest or "echo" in rest or "echo-reply" in rest:
+        named.add("port")
+    return Rule(line, found[1] == "permit", frozenset(named))
+
+
+def _address(words: Sequence[str]) -> tuple[bool, Sequence[str]]:
+    """Return whether an address limits anything, and what follows it."""
+    if not words or words[0] == "any":
+        return False, words[1:]
+    if "/" in words[0]:
+        return not words[0].endswith("/0"), words[1:]
+    return words[1:2] != ["255.255.255.255"], words[2:]
+
+
+def _ports(words: Sequence[str]) -> tuple[bool, Sequence[str]]:
+    if not words or words[0] not in _PORT:
+        return False, words
+    return True, words[3 if words[0] == "range" else 2 :]
+
+
+def rule_z(name: str, part: Section) -> Rule | None:
+    """Return a rule of a zone policy (USG, SecPath), None while it is disabled.
+
+    Args:
+        name: of the rule.
+        part: its section. Without ``action`` the rule lets nothing through.
+    """
+    if part.has(r"disable$"):
+        return None
+    permit = part.has(r"action (permit|pass)$")
+    named = frozenset(what for what, pattern in _CONDITIONS if part.has(pattern))
+    return Rule(f"rule {name}", permit, named)
