@@ -445,7 +445,7 @@ def keep(config: Dict[str, Any], only: str = "") -> Findings:
         for policy in config["logs"]:
             if only in ("", policy["name"]):
                 wrong += keep_one(config, policy, now)
-        return wrong + guard(config, now)
+        return wrong + guard(config, now) + cramped(config)
 
 
 def guard(config: Dict[str, Any], now: float) -> Findings:
@@ -468,10 +468,30 @@ def guard(config: Dict[str, Any], now: float) -> Findings:
     return ["[PS-E7330] %s 只剩 %.1f%% 空间，余下的归档都在法定期限内，没有删除" % (config["archive"], free)]
 
 
+def cramped(config: Dict[str, Any]) -> Findings:
+    """Return which other file systems, where logs are written, run full; what is there has not been archived yet."""
+    files = {}  # type: Dict[int, List[str]]
+    for policy in config["logs"]:
+        for path in live_files(policy):
+            files.setdefault(os.stat(path).st_dev, []).append(path)
+    files.pop(os.stat(config["archive"]).st_dev, None)
+    wrong = []
+    for paths in files.values():
+        largest = max(paths, key=lambda path: os.stat(path).st_size)
+        free = free_percent(largest)
+        if free < config["min_free_percent"]:
+            size = os.stat(largest).st_size / 1e6
+            text = "[PS-E7521] %s 所在的文件系统只剩 %.1f%% 空间，写满就丢日志；它是其中最大的日志，%.1f MB"
+            wrong.append(text % (largest, free, size))
+    return sorted(wrong)
+
+
 def free_percent(path: str) -> float:
-    """Return the share of a file system that is free for root, in percent."""
+    """Return the share of a file system that is free for root, in percent of its bytes or files, whichever is less."""
     known = os.statvfs(path)
-    return 100.0 * known.f_bfree / max(known.f_blocks, 1)
+    bytes_free = 100.0 * known.f_bfree / max(known.f_blocks, 1)
+    # Some file systems have no fixed number of files, and say 0.
+    return min(bytes_free, 100.0 * known.f_ffree / known.f_files) if known.f_files else bytes_free
 
 
 def _remove(folder: str, name: str, why: str) -> None:

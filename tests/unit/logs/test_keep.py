@@ -9,10 +9,20 @@ import subprocess
 import time
 from pathlib import Path
 from types import ModuleType
+from typing import Any, NamedTuple
 
 import pytest
 
 from .conftest import Room
+
+
+class Statvfs(NamedTuple):
+    """What a file system says of itself, as far as it is asked."""
+
+    f_blocks: int
+    f_bfree: int
+    f_files: int
+    f_ffree: int
 
 
 def test_real_rotated_file_is_archived_whole_and_its_sum_fits(room: Room) -> None:
@@ -211,6 +221,36 @@ def test_emulated_little_space_takes_the_oldest_past_the_law_and_never_one_insid
     (said,) = room.keep()
     assert said.startswith("[PS-E7330]") and len(room.kept()) == 2
     assert room.verified() == []
+
+
+@pytest.mark.parametrize(("free", "said"), [(3.0, ["PS-E7521"]), (5.0, [])])
+def test_emulated_full_file_system_of_a_live_log_is_said_with_the_largest(
+    room: Room, monkeypatch: pytest.MonkeyPatch, free: float, said: list[str]
+) -> None:
+    other = room.logs / "other.log"
+    room.policy["paths"].append(str(other))
+    room.live.write_text("x\n")
+    other.write_text("x\n" * 1_000_000)
+    real = os.stat
+
+    def elsewhere(path: Any, **options: Any) -> Any:
+        known = real(path, **options)
+        away = str(path) in (str(room.live), str(other))
+        return os.stat_result([*known[:2], known.st_dev + away, *known[3:]])
+
+    room.archive.mkdir()
+    monkeypatch.setattr(room.keeper.os, "stat", elsewhere)
+    monkeypatch.setattr(room.keeper, "free_percent", lambda path: free if path == str(other) else 50.0)
+    found = room.keeper.cramped({**room.config, "min_free_percent": 4})
+    assert [one[1:9] for one in found] == said and all("other.log" in one and "2.0 MB" in one for one in found)
+
+
+def test_emulated_file_system_without_room_for_files_is_full(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = os.statvfs(room.logs)
+    monkeypatch.setattr(room.keeper.os, "statvfs", lambda _: Statvfs(known.f_blocks, known.f_blocks, 1000, 10))
+    assert room.keeper.free_percent(str(room.logs)) == 1.0
+    monkeypatch.setattr(room.keeper.os, "statvfs", lambda _: Statvfs(1000, 250, 0, 0))
+    assert room.keeper.free_percent(str(room.logs)) == 25.0
 
 
 def test_real_self_rotating_program_keeps_the_file_it_writes(room: Room) -> None:
