@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from .grammar import Match, Refusal, Why
+from .platform import Question
 
 if TYPE_CHECKING:
     from .session import Session
@@ -75,9 +76,10 @@ async def save(session: Session, match: Match) -> str:
     """Save the running configuration."""
     device, fault, kind = session.device, session.device.fault, session.kind
     questions = () if match.words[-1] == "force" else kind.saves[device.save]
-    for at, question in enumerate(questions):
-        text = fault.save_prompt if at == 0 and fault.save_prompt else question.text
-        answer = await ask(session, text)
+    if fault.save_prompt:
+        questions = (Question(fault.save_prompt), *questions[1:])
+    for question in questions:
+        answer = await ask(session, question.text)
         if question.kind == "yes" and answer not in ("y", "yes"):
             return ""
     if fault.save_fail:

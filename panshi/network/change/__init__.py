@@ -1,0 +1,18 @@
+"""Changes of network devices with a way back that does not need the controller where the platform allows it."""
+
+from panshi.network.change.guards import GUARDS, Guard, guard_of
+from panshi.network.change.transaction import Change, Changed, ChangeFailed, Probe, change, take_back_open
+from panshi.network.change.way_back import Login
+
+__all__ = [
+    "GUARDS",
+    "Change",
+    "ChangeFailed",
+    "Changed",
+    "Guard",
+    "Login",
+    "Probe",
+    "change",
+    "guard_of",
+    "take_back_open",
+]
