@@ -207,7 +207,7 @@ def test_real_first_password_that_was_made_is_in_the_store_and_opens_the_server(
     put(pair.copies, PRIMARY, "/root/made.cnf", f'[client]\nuser={MADE}\npassword="{current.value}"\n')
     said = pair.copies.sh(PRIMARY, "mariadb --defaults-file=/root/made.cnf -Ne 'SELECT CURRENT_USER()'")
     assert said.strip() == f"{MADE}@localhost"
-    pair.copies.sh(PRIMARY, f"sed -i 's/password=.*/password=wrong/' /root/made.cnf")
+    pair.copies.sh(PRIMARY, "sed -i 's/password=.*/password=wrong/' /root/made.cnf")
     refused = pair.copies.sh(PRIMARY, "mariadb --defaults-file=/root/made.cnf -e 'SELECT 1' 2>&1", check=False)
     assert "Access denied" in refused
     assert current.value not in pair.copies.sh(PRIMARY, "journalctl --no-pager")
