@@ -28,6 +28,8 @@ demo: setup ## 起实验室（恢复到安装状态），审计、加固、再�
 	panshi lab up --fresh
 	ansible-playbook -i inventories/lab playbooks/harden.yml
 	ansible-playbook -i inventories/lab playbooks/mariadb.yml
+	ansible-playbook -i inventories/lab playbooks/backup.yml
+	ansible-playbook -i inventories/lab playbooks/backup_vault.yml
 	ansible-playbook -i inventories/lab playbooks/backup.yml -e backup_now=true
 	ansible-playbook -i inventories/lab playbooks/restore_verify.yml
 	ansible-playbook -i inventories/lab playbooks/logs_proof.yml

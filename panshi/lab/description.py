@@ -40,7 +40,10 @@ class Image:
 
 @dataclass(frozen=True)
 class Host:
-    """One lab host; ``emulated`` tells that it imitates a distribution that is not really there."""
+    """One lab host; ``emulated`` tells that it imitates a distribution that is not really there.
+
+    ``user`` is who logs in: a host that shuts out who works every day has another one.
+    """
 
     name: str
     kind: Literal["container", "vm"]
@@ -49,6 +52,7 @@ class Host:
     groups: tuple[str, ...]
     emulated: bool
     purpose: str
+    user: str = "ops"
 
 
 @dataclass(frozen=True)
@@ -150,4 +154,5 @@ def _host(name: str, data: Mapping[str, Any], images: Mapping[str, Image], subne
         groups=tuple(data["groups"]),
         emulated=bool(data["emulated"]),
         purpose=str(data["purpose"]),
+        user=str(data.get("user", "ops")),
     )

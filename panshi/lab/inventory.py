@@ -12,6 +12,7 @@ from panshi.lab.state import State
 
 # The group of the hosts that jobs are about; any other host serves those.
 TARGETS = "linux"
+USER = "ops"
 # What is audited of a host that serves the others, by group: of most of them nothing.
 _TECHNOLOGIES = {"mariadb": "mysql"}
 _HEADER = """\
@@ -48,6 +49,7 @@ def render_inventory(lab: Lab) -> str:
             "hosts": {
                 host.name: {
                     "ansible_host": str(host.address),
+                    **({} if host.user == USER else {"ansible_user": host.user}),
                     "lab_emulated": host.emulated,
                     "lab_purpose": host.purpose,
                     "lab_suite": host.image.suite,
@@ -56,7 +58,7 @@ def render_inventory(lab: Lab) -> str:
                 for host in lab.hosts
             },
             "vars": {
-                "ansible_user": "ops",
+                "ansible_user": USER,
                 "ansible_become": True,
                 "ansible_ssh_private_key_file": "{{ inventory_dir }}/.state/id_ed25519",
                 "ansible_ssh_common_args": " ".join(arguments),
@@ -73,8 +75,10 @@ def render_ssh_config(lab: Lab, state: State) -> str:
     lines = ["# Written by panshi lab up."]
     for host in lab.hosts:
         lines += [f"Host {host.name}", f"    HostName {host.address}"]
+        if host.user != USER:
+            lines.append(f"    User {host.user}")
     options = {
-        "User": "ops",
+        "User": USER,
         "IdentityFile": f'"{state.key}"',
         "UserKnownHostsFile": f'"{state.known_hosts}"',
         **_SSH_OPTIONS,

@@ -15,6 +15,8 @@ from panshi.lab.process import run
 _HOST_KEY_KINDS = ("rsa", "ecdsa", "ed25519")
 # The accounts of every image; recipes/common.sh makes them.
 ACCOUNTS = {"ops": 1000, "rescue": 1001}
+# And those of a group of hosts; their recipe makes them.
+_MORE_ACCOUNTS = {"vault": {"keeper": 1002}}
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,13 @@ def make_seed(host: Host, lab: Lab, authorized_key: str, *, unified_cgroups: boo
     Raises:
         CommandError: ssh-keygen failed.
     """
+    accounts = dict(ACCOUNTS)
+    for group in host.groups:
+        accounts |= _MORE_ACCOUNTS.get(group, {})
     files = [
         *(
             SeedFile(f"home/{name}/.ssh/authorized_keys", f"{authorized_key}\n".encode(), 0o600, uid)
-            for name, uid in ACCOUNTS.items()
+            for name, uid in accounts.items()
         ),
         SeedFile("etc/machine-id", f"{uuid.uuid4().hex}\n".encode(), 0o444),
     ]

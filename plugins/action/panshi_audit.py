@@ -17,7 +17,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 ROOT = Path(__file__).resolve().parents[2]
-FINDINGS = 1
+# Exit statuses of ``panshi audit``, see docs/design.md, 6.
+FINDINGS, UNREAD = 1, 3
 
 display = Display()
 
@@ -49,14 +50,20 @@ class ActionModule(ActionBase):
                 "timeout": {"type": "int", "default": 30},
                 "report": {"type": "bool", "default": True},
                 "fail_on_findings": {"type": "bool", "default": False},
+                "fail_on_unread": {"type": "bool", "default": True},
             }
         )
         status, summary, last_line = _audit(_command(arguments, variables))
         result.update(summary, changed=False, exit=status)
-        if status == 0 or (status == FINDINGS and not arguments["fail_on_findings"]):
+        passing = {0}
+        if not arguments["fail_on_findings"]:
+            passing.add(FINDINGS)
+        if not arguments["fail_on_unread"]:
+            passing.add(UNREAD)
+        if status in passing:
             return result
         unread = [
-            host["message"] if host["code"] else f"主机 {name}：{host['message']}"
+            host["message"] if host["code"] else f"主机 {name}：{host['rows'].get('error', 0)} 项未能判定"
             for name, host in summary.get("hosts", {}).items()
             if host["code"] or host["rows"].get("error")
         ]

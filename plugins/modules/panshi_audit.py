@@ -51,9 +51,13 @@ options:
     type: bool
     default: true
   fail_on_findings:
-    description: Whether findings fail the task. What could not be read or judged always does.
+    description: Whether findings fail the task.
     type: bool
     default: false
+  fail_on_unread:
+    description: Whether what could not be read or judged fails the task; before a product is installed it is no fault.
+    type: bool
+    default: true
 attributes:
   check_mode:
     support: full

@@ -25,7 +25,7 @@ def test_the_committed_inventory_is_what_the_description_gives() -> None:
 def test_hub_is_no_target_of_the_audit_and_of_databases_the_product_alone() -> None:
     names = {host.name for host in load(INVENTORY / "lab.yml").hosts}
     targets = {host.name: host.targets for host in load_estate(INVENTORY).hosts}
-    assert names - set(targets) == {"hub12"}
+    assert names - set(targets) == {"hub12", "vault1"}
     assert {targets[name] for name in ("db1", "db2")} == {("mysql",)}
 
 
@@ -46,6 +46,16 @@ def test_a_host_outside_the_group_linux_is_no_target_of_the_jobs(lab: Lab) -> No
     text = render_inventory(replace(lab, hosts=(replace(web, groups=("hub",)), *others)))
     hosts = yaml.safe_load(text)["all"]["hosts"]
     assert [hosts[host.name].get("panshi_targets") for host in lab.hosts] == [[], None, None]
+
+
+def test_host_that_shuts_out_who_works_every_day_has_another_account(lab: Lab, tmp_path: Path) -> None:
+    web, *others = lab.hosts
+    changed = replace(lab, hosts=(replace(web, user="rescue"), *others))
+    hosts = yaml.safe_load(render_inventory(changed))["all"]["hosts"]
+    assert [hosts[host.name].get("ansible_user") for host in changed.hosts] == ["rescue", None, None]
+    lines = [line.split() for line in render_ssh_config(changed, State(tmp_path)).splitlines()]
+    # ssh takes the first that fits: the host's own stands before everybody's
+    assert [words[1] for words in lines if words[0] == "User"] == ["rescue", "ops"]
 
 
 def test_the_second_way_in_is_the_other_account_of_every_image(lab: Lab) -> None:
