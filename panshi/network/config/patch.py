@@ -8,10 +8,10 @@ before, or one of the new list that will decide (docs/network-config.md has the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from panshi.errors import PanshiError
 from panshi.network.config.canonical import Setting, by_key, settings
+from panshi.network.config.numbering import numbered_like
 from panshi.network.config.order import moves
 from panshi.network.config.rulebook import GuardRule, RuleBook, rule_book
 from panshi.network.config.tree import Node
@@ -32,9 +32,8 @@ def patch(before: Node, after: Node, platform: str) -> list[str]:
     return _body(old, new, "", book)
 
 
-def _body(before: Iterable[Setting], after: Iterable[Setting], view: str, book: RuleBook) -> list[str]:
-    old, new = by_key(before, after)
-    _refuse_reordering(old, new, view, book)
+def _body(before: Sequence[Setting], after: Sequence[Setting], view: str, book: RuleBook) -> list[str]:
+    old, new = by_key(before, numbered_like(before, after, view, book))
     guard = next((one for one in book.guards if one.within.match(view)), None)
     if guard is not None:
         return _guarded(old, new, view, book, guard)
@@ -43,14 +42,35 @@ def _body(before: Iterable[Setting], after: Iterable[Setting], view: str, book: 
 
 def _changes(old: Mapping[str, Setting], new: Mapping[str, Setting], view: str, book: RuleBook) -> list[str]:
     added: list[str] = []
+    twins = {_content(one): one for one in old.values() if _is_entry(one)}
+    settled: set[str] = set()  # keys whose old form is gone
     for key, setting in new.items():
-        added += _change(old[key], setting, book) if key in old else _addition(setting, book)
+        twin = twins.get(_content(setting)) if _is_entry(setting) else None
+        if twin is not None and twin.key not in settled and _goes(twin, new):
+            # The same entry under another number is refused [D], or silently dropped, while the old one is there.
+            added.append(twin.undo)
+            settled.add(twin.key)
+        added += _change(old[key], setting, book) if key in old and key not in settled else _addition(setting, book)
+        settled.add(key)
     added += _ordered(old, new, view, book)
-    removed = list(_removals(old, new, book))
+    removed = list(_removals({key: one for key, one in old.items() if key in new or key not in settled}, new, book))
     if not view or any(pattern.match(view) for pattern in book.additions_first):
         # At the top, too: what is referred to goes after what refers to it.
         return added + [command for commands in reversed(removed) for command in commands]
     return [command for commands in removed for command in commands] + added
+
+
+def _is_entry(setting: Setting) -> bool:
+    """Return whether a setting is an entry that its number names."""
+    return not setting.in_place and not setting.is_view and setting.rule is None
+
+
+def _content(setting: Setting) -> str:
+    return setting.line.removeprefix(setting.key)
+
+
+def _goes(setting: Setting, new: Mapping[str, Setting]) -> bool:
+    return setting.key not in new or new[setting.key].line != setting.line
 
 
 def _addition(setting: Setting, book: RuleBook) -> list[str]:
@@ -100,21 +120,8 @@ def _ordered(old: Mapping[str, Setting], new: Mapping[str, Setting], view: str, 
         kept = [key for key in old if key in names and not _made_anew(old[key], new.get(key))]
         wanted = [key for key in new if key in names]
         present = [*kept, *(key for key in wanted if key not in kept)]
-        for item, before in moves(present, wanted):
-            template = rule.move if before else rule.top
-            yield template.replace("{0}", names[item]).replace("{1}", names.get(before, ""))
-
-
-def _refuse_reordering(old: Mapping[str, Setting], new: Mapping[str, Setting], view: str, book: RuleBook) -> None:
-    """Refuse to change a list whose entries have no number: one can be added at its end only, whatever stands there."""
-    for pattern in book.unnumbered:
-        before, after = ([one.line for one in side.values() if pattern.match(one.line)] for side in (old, new))
-        if before and after and before != after:
-            raise PanshiError(
-                "PS-E8072",
-                f"{view} 的条目没有编号，只能追加到末尾，不能按次序修改",
-                "为条目编号（设备上 ip access-list resequence，数据里写编号），或改用 net_policy",
-            )
+        for item, where, other in moves(present, wanted):
+            yield rule.move.replace("{0}", names[item]).replace("{1}", where).replace("{2}", names[other])
 
 
 def _made_anew(old: Setting, new: Setting | None) -> bool:

@@ -86,14 +86,12 @@ class OrderRule:
     Args:
         within: line of the view.
         match: key of an entry; the first group names it in commands.
-        move: command that puts ``{0}`` after ``{1}``.
-        top: command that puts ``{0}`` before all others.
+        move: command that puts ``{0}`` ``{1}`` (before or after) ``{2}``.
     """
 
     within: re.Pattern[str]
     match: re.Pattern[str]
     move: str
-    top: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +203,7 @@ def _book(platform: str, read: Mapping[str, Any]) -> RuleBook:
         lines=tuple(_line_rule(one) for one in lists["lines"]),
         sets=tuple(_set_rule(one) for one in lists["sets"]),
         orders=tuple(
-            OrderRule(re.compile(one["within"]), re.compile(one["match"]), one["move"], one["top"])
-            for one in lists["orders"]
+            OrderRule(re.compile(one["within"]), re.compile(one["match"]), one["move"]) for one in lists["orders"]
         ),
         guards=tuple(GuardRule(re.compile(one["within"]), one["open"], one["closed"]) for one in lists["guards"]),
         **{key: tuple(re.compile(word) for word in lists[key]) for key in _PATTERNS},

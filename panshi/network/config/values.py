@@ -24,12 +24,17 @@ def read_numbers(text: str) -> set[int]:
 
 
 def write_numbers(numbers: Iterable[int], comma: bool) -> Iterator[str]:
-    """Yield lists of at most ten ranges each that together name the numbers."""
+    """Yield lists of at most ten ranges each that together name the numbers.
+
+    With commas, two neighbours stay apart, as IOS shows them [D].
+    """
     between, separator = ("-", ",") if comma else (" to ", " ")
     runs = groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0])
     ranges = []
     for _, run in runs:
-        values = [number for _, number in run]
-        ranges.append(str(values[0]) if len(values) == 1 else f"{values[0]}{between}{values[-1]}")
+        values = [str(number) for _, number in run]
+        if len(values) > (2 if comma else 1):
+            values = [f"{values[0]}{between}{values[-1]}"]
+        ranges += values
     for start in range(0, len(ranges), _RANGES_PER_LINE):
         yield separator.join(ranges[start : start + _RANGES_PER_LINE])

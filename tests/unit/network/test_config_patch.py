@@ -72,10 +72,10 @@ def test_parsed_a_vlan_that_stays_in_the_batch_loses_its_description_only() -> N
 
 
 def test_parsed_a_view_inside_a_view_is_left_for_it() -> None:
-    after = "security-policy\n default action deny\n rule name p1\n  source-zone trust\n  action permit\n"
+    after = "security-policy\n default action permit\n rule name p1\n  source-zone trust\n  action permit\n"
     assert commands("", after) == [
         "security-policy",
-        "default action deny",
+        "default action permit",
         "rule name p1",
         "source-zone trust",
         "action permit",
@@ -92,7 +92,7 @@ def test_parsed_a_new_rule_before_others_is_moved_there() -> None:
     found = commands(POLICY, after)
     assert found == [
         *("security-policy", "rule name p0", "service ssh", "action permit", "quit"),
-        *("rule move p0 top", "quit"),
+        *("rule move p0 before p1", "quit"),
     ]
 
 
@@ -159,11 +159,11 @@ def test_parsed_vlans_of_ios_and_comware_are_one_view_each() -> None:
 def test_parsed_a_rule_of_secpath_is_known_by_its_number() -> None:
     before = "security-policy ip\n rule 0 name a\n  action pass\n rule 1 name b\n  action drop\n"
     after = "security-policy ip\n rule 1 name b\n  action drop\n rule 0 name a\n  action pass\n"
-    assert commands(before, after, "hp_comware")[1:-1] in (["move rule 0 after 1"], ["move rule 1 top"])
+    assert commands(before, after, "hp_comware")[1:-1] == ["move rule 1 before 0"]
     renamed = before.replace("0 name a", "0 name c")
     assert commands(before, renamed, "hp_comware")[1:-1] == [
         *("undo rule 0", "rule 0 name c", "action pass", "quit"),
-        "move rule 0 top",
+        "move rule 0 before 1",
     ]
 
 
@@ -194,7 +194,29 @@ def test_parsed_entries_without_numbers_are_not_reordered_blindly() -> None:
     after = "ip access-list extended A\n permit tcp any any\n permit udp any any\n deny ip any any\n"
     with pytest.raises(PanshiError, match="PS-E8072.*ip access-list extended A"):
         commands(before, after, "cisco_ios")
+    assert commands(before, before, "cisco_ios") == []
     numbered = "ip access-list extended A\n 10 permit tcp any any\n 20 deny ip any any\n"
     assert commands(numbered, numbered.replace("20", "15 permit udp any any\n 20"), "cisco_ios")[1:-1] == [
         "15 permit udp any any"
+    ]
+
+
+def test_parsed_entries_without_numbers_get_one_that_fits_where_the_device_shows_them() -> None:
+    before = "ip access-list extended A\n 10 permit tcp any any\n 20 permit udp any any\n 30 deny ip any any\n"
+    after = (
+        "ip access-list extended A\n permit icmp any any\n permit tcp any any\n permit gre any any\n deny ip any any\n"
+    )
+    assert commands(before, after, "ruijie_os")[1:-1] == [
+        "5 permit icmp any any",
+        "21 permit gre any any",
+        "no 20",
+    ]
+
+
+def test_parsed_an_entry_that_only_changes_its_number_is_taken_out_before_it_is_put_in() -> None:
+    before = "ip access-list extended A\n 10 permit tcp any any\n 60 permit icmp any any\n"
+    after = "ip access-list extended A\n 10 permit icmp any any\n 45 permit tcp any any\n"
+    assert commands(before, after, "ruijie_os")[1:-1] == [
+        *("no 60", "no 10", "10 permit icmp any any"),
+        "45 permit tcp any any",
     ]
