@@ -52,7 +52,7 @@ lint: setup ## ruff、mypy、yamllint、ansible-lint、shellcheck
 	mypy
 	yamllint --strict .
 	ansible-lint --offline
-	shellcheck panshi/collect/linux.sh scripts/system-packages .ci/run
+	shellcheck panshi/collect/linux.sh panshi/collect/mysql.sh scripts/system-packages .ci/run
 	towncrier build --draft --version next >/dev/null
 
 lab-up: setup ## 起实验室

@@ -20,10 +20,11 @@ tell() { # ID CMD RC WHY TEXT: one item
 
 # Servers are found by their processes, their sockets by what these really listen on; no configuration is believed.
 sockets_of() { # PID: paths of its listening stream sockets
-  ls -l "/proc/$1/fd" 2>/dev/null | sed -n 's/.*socket:\[\([0-9]*\)\]$/\1/p' |
+  find "/proc/$1/fd" -lname 'socket:*' -printf '%l\n' 2>/dev/null | sed -n 's/^socket:\[\([0-9]*\)\]$/\1/p' |
     awk 'FNR == NR { mine[$1]; next } $4 == "00010000" && $5 == "0001" && $7 in mine && $8 ~ /^\// { print $8 }' \
       - "/proc/$1/net/unix"
 }
+file_of() { stat -L -c %d:%i "$1" 2>/dev/null || printf 'no %s' "$1"; } # PATH: device and inode
 server_socket() { # PID: the one that the clients of SQL use
   for path in $(sockets_of "$1"); do
     case $path in *mysqlx*) ;; *) printf '%s' "$path"; return ;; esac
@@ -182,7 +183,7 @@ for folder in /proc/[0-9]*; do
   owner=$(stat -c %U "$folder" 2>/dev/null) || continue
   socket=$(server_socket "$pid") version='' why=''
   if [ -z "$socket" ]; then why='没有监听本地套接字（skip-socket，或无权查看该进程）'
-  elif ! [ "$socket" -ef "/proc/$pid/root$socket" ]; then why='在容器或另一个文件系统视图中运行，应作为单独的主机审计'
+  elif [ "$(file_of "$socket")" != "$(file_of "/proc/$pid/root$socket")" ]; then why='在容器或另一个文件系统视图中运行，应作为单独的主机审计'
   elif [ -z "$program" ]; then why='主机上没有 mariadb 或 mysql 客户端'
   else login "$socket"; [ -n "$version" ] || why="本机登录被拒绝：$why"
   fi

@@ -86,7 +86,8 @@ def unused(server: Server, usage: Usage, limits: Limits) -> Iterator[Finding]:
         usage: of all members together, as :func:`together` gives it; as old as the limits ask for.
         limits: see :class:`Limits`.
     """
-    extra = {(table.full_name, index.name) for table in server.tables.values() for index, _ in covered(table)}
+    # What is superfluous is told as such, and what it leaves its work to is needed from then on.
+    told = {(table.full_name, one.name) for table in server.tables.values() for pair in covered(table) for one in pair}
     for table in server.tables.values():
         if not usage.reads.get((table.base, table.name)):
             continue
@@ -96,7 +97,7 @@ def unused(server: Server, usage: Usage, limits: Limits) -> Iterator[Finding]:
             if (
                 keeps
                 or usage.used.get(key) != 0
-                or (table.full_name, index.name) in extra
+                or (table.full_name, index.name) in told
                 or needed(server, table, index)
             ):
                 continue
@@ -171,13 +172,16 @@ def hidden(server: Server, before: Mapping[str, int]) -> Iterator[Finding]:
             )
 
 
-def facts_of(server: Server, table: Table) -> list[object]:
-    """Return what every proposal about a table rests on: its engine, indexes, triggers and foreign keys."""
+def facts_of(server: Server, table: Table, *indexes: Index | None) -> list[object]:
+    """Return what a proposal rests on: server, engine, triggers and foreign keys of a table, and some of its indexes.
+
+    Other indexes of the table are none of it, so that what is left of several proposals can still be carried out.
+    """
     place = (table.base, table.name)
     keys = [key for key in server.foreign if place in (key.child, key.parent)]
     return [
         *(server.number[:2], table.engine, table.triggers, table.partitioned),
-        sorted([one.name, one.unique, one.kind, one.hidden, add_index(one)] for one in table.indexes),
+        sorted([one.name, one.nullable, one.hidden, add_index(one)] for one in indexes if one),
         sorted([key.full_name, key.columns, key.parent, key.parent_columns] for key in keys),
     ]
 
@@ -200,7 +204,7 @@ def _dropping(server: Server, table: Table, index: Index, kind: Kind, title: str
         statement=statement,
         undo=undo,
         risk=risk + size,
-        facts=digest([statement, undo, facts_of(server, table)]),
+        facts=digest([statement, undo, facts_of(server, table, index, table.find(keeper))]),
         step=_step(count_index(table, index.name), "0", statement, undo) if native else {},
         proof=_proof(table, index, "gone", keeper) if native else {},
     )
@@ -222,7 +226,7 @@ def _retiring(server: Server, table: Table, index: Index, thing: str) -> Proposa
         statement=statement,
         undo=undo,
         risk=f"只改元数据，撤回立即生效；{risk}",
-        facts=digest([statement, undo, facts_of(server, table)]),
+        facts=digest([statement, undo, facts_of(server, table, index)]),
         step=_step(question, value, statement, undo),
         proof=_proof(table, index, "hidden", ""),
     )

@@ -1,0 +1,1 @@
+"""Reviews of databases and what comes of them."""
