@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from panshi.errors import PanshiError
 from panshi.logs.declared import ENVIRONMENT_ZH, KIND_ZH
 from panshi.logs.proof import RETENTION_ZH, STATUS_ZH, WAY_ZH, totals
+from panshi.logs.review import compared
 from panshi.record import LogProofRow, LogReviewRow
 from panshi.report.html import new_environment
 from panshi.report.sheet import A3, SIGNATURE, Table, new_book, packed
@@ -84,9 +85,14 @@ def proof_document(
 
 
 def review_document(
-    estate: str, run: str, made: datetime, rows: Sequence[LogReviewRow], silent: Sequence[str]
+    estate: str,
+    run: str,
+    made: datetime,
+    rows: Sequence[LogReviewRow],
+    silent: Sequence[str],
+    before: Mapping[str, LogReviewRow],
 ) -> Document:
-    """Return the review sheet of all hosts of a run."""
+    """Return the review sheet of all hosts of a run, held against each host's review before."""
     since, until = min((row.since for row in rows), default=""), max((row.until for row in rows), default="")
     period = f"{beijing(since)} 至 {beijing(until)}" if rows else "没有主机应答"
     cover = [
@@ -133,6 +139,11 @@ def review_document(
         ("账户变更", [("主机", 12), ("时间", 22), ("内容", 90)], each("accounts")),
         ("审计事件", [("主机", 12), ("类型", 24), ("条数", 10)], events),
         ("时间间断", [("主机", 12), ("自", 22), ("至", 22), ("分钟", 10)], each("gaps")),
+        (
+            "与上次审查相比",
+            [("主机", 12), ("上次的时段", 40), ("项目", 90), ("上次", 10), ("本次", 10)],
+            compared(rows, before),
+        ),
     ]  # fmt: skip
     return Document(REVIEW, "由主机的日志统计而成，只读；处理意见与签字由审查人填写", estate, run, cover, tables)
 

@@ -32,6 +32,8 @@ _SERVICE = """\
 Description=Write the log {name} from its pipe
 Requires={unit}.socket
 After={unit}.socket
+# The program waits for it as soon as the pipe is full.
+StartLimitIntervalSec=0
 
 [Service]
 ExecStart={program} {path}
@@ -42,6 +44,7 @@ Group={group}
 UMask=0027
 NoNewPrivileges=yes
 Restart=always
+RestartSec=1
 
 [Install]
 WantedBy=multi-user.target

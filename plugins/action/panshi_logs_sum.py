@@ -15,7 +15,7 @@ from panshi.harden.run import current_run, record_payload
 from panshi.inventory import plain
 from panshi.logs.document import Document, proof_document, review_document, write
 from panshi.logs.proof import lines_of
-from panshi.logs.review import shown
+from panshi.logs.review import earlier, shown
 from panshi.record import LogProofRow, LogReviewRow, utc_now
 
 display = Display()
@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
         A proof with findings returns ``refused``, one line, for the play to fail with once all is recorded and written.
 
         Raises:
-            AnsibleActionFail: PS-E7324 the document cannot be written.
+            AnsibleActionFail: PS-E7324 the document cannot be written, or the record of an earlier review not read.
         """
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables)
@@ -50,10 +50,10 @@ class ActionModule(ActionBase):
         key = "log_proofs" if arguments["document"] == "proof" else "review"
         silent = [host for host, answer in told.items() if key not in answer]
         found = [one for host, answer in told.items() if key in answer for one in _rows(host, answer[key])]
-        document, lines, rows = self._document(arguments["document"], payload["estate"], found, silent)
-        for line in lines:
-            display.display(line)
         try:
+            document, lines, rows = self._document(arguments["document"], payload, found, silent)
+            for line in lines:
+                display.display(line)
             for path in write(document, Path(arguments["folder"]) / payload["estate"]):
                 display.display(f"{document.title}：{path}")
         except PanshiError as error:
@@ -68,13 +68,16 @@ class ActionModule(ActionBase):
         return result
 
     def _document(
-        self, which: str, estate: str, found: list[dict[str, Any]], silent: list[str]
+        self, which: str, payload: dict[str, Any], found: list[dict[str, Any]], silent: list[str]
     ) -> tuple[Document, list[str], list[LogProofRow | LogReviewRow]]:
+        estate = payload["estate"]
         if which == "proof":
             proofs = [LogProofRow(**one) for one in found]
             return proof_document(estate, current_run(), utc_now(), proofs, silent), lines_of(proofs), [*proofs]
         reviews = [LogReviewRow(**one) for one in found]
-        return review_document(estate, current_run(), utc_now(), reviews, silent), shown(reviews), [*reviews]
+        before = earlier(Path(payload["records"]), estate)
+        document = review_document(estate, current_run(), utc_now(), reviews, silent, before)
+        return document, shown(reviews), [*reviews]
 
 
 def _rows(host: str, answer: Any) -> list[dict[str, Any]]:

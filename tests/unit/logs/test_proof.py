@@ -168,7 +168,7 @@ def test_real_documents_are_whole_and_never_a_formula(tmp_path: Path) -> None:
     made = datetime.now(UTC)
     for document in (
         proof_document("lab", "r", made, [row(lost=2)], []),
-        review_document("lab", "r", made, [review], ["x"]),
+        review_document("lab", "r", made, [review], ["x"], {"=cmd()": review}),
     ):
         book, page, sums = write(document, tmp_path / document.title)
         assert len(sums.read_text().splitlines()) == 2

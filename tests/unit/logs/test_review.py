@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+
+from panshi.logs.review import compared, earlier
+from panshi.record import RUN_FILE, Begin, EndRow, LogReviewRow, RecordWriter, list_runs, read_run
 
 NOW = time.time()
 SUDO = "TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND="
@@ -112,3 +117,45 @@ def test_parsed_time_that_runs_out_is_said(reviewer: ModuleType) -> None:
     review = reviewer.Review(NOW - 3600, NOW, 5400)
     review.read(iter([(NOW - 60, "6", "a", "x")]), NOW, time.monotonic() - 1)
     assert "时间用尽" in review.told()["cut"]
+
+
+def row(**change: Any) -> LogReviewRow:
+    counted: dict[str, Any] = {
+        "host": "web1", "since": "2026-11-15T00:00:00+00:00", "until": "2026-11-22T00:00:00+00:00", "sources": [],
+        "messages": 9, "severities": {"3": 2, "6": 7}, "errors": [[2, "app", "known"]], "failed": [[4, "root", "x"]],
+        "privilege": [], "accounts": [], "audit": {}, "gaps": [], "oldest": "", "cut": "",
+    }  # fmt: skip
+    return LogReviewRow(**{**counted, **change})
+
+
+def test_parsed_review_is_held_against_the_one_before() -> None:
+    now = row(failed=[[40, "root", "x"]], application_errors=[[3, "portal", "HTTP 502 GET /"]])
+    found = {one[2]: one[3:] for one in compared([now, row(host="new1")], {"web1": row()})}
+    assert found["失败登录"] == [4, 40] and found["错误"] == [2, 2]
+    assert found["新的错误 portal：HTTP 502 GET /"] == [0, 3]
+    assert not any("known" in name for name in found)
+    assert compared([now], {}) == []
+
+
+def recorded(root: Path, second: int, **change: Any) -> Path:
+    moment = datetime(2026, 11, 22, 3, 0, second, tzinfo=UTC)
+    with RecordWriter(root, "lab", "log_review", now=lambda: moment) as record:
+        words: dict[str, Any] = {"job": "log_review", "operator": "张三", "profile": "", "level": 3}
+        record.write(Begin(run=record.run, estate="lab", **words), row(**change))
+        record.write(EndRow(counts={}, hosts={}, seconds=1, exit=0))
+    return list_runs(root, "lab", "log_review")[-1] / RUN_FILE
+
+
+def test_parsed_review_before_is_of_the_newest_whole_record_of_each_host(tmp_path: Path) -> None:
+    for messages in (1, 2, 3):
+        newest = recorded(tmp_path, messages, messages=messages)
+    newest.write_text(newest.read_text(encoding="utf-8").replace('"messages":3', '"messages":4'), encoding="utf-8")
+    assert earlier(tmp_path, "lab")["web1"].messages == 2
+
+
+def test_parsed_record_from_before_there_were_application_logs_is_read(tmp_path: Path) -> None:
+    path = recorded(tmp_path, 1)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(re.sub(r'"application(s|_errors)":\[\],', "", text), encoding="utf-8")
+    assert "applications" not in path.read_text(encoding="utf-8")
+    assert read_run(path.parent).log_reviews[0].applications == ()
