@@ -511,6 +511,26 @@ class DatabaseChangeRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkBackupRow(Row):
+    """What became of the backup of a network device.
+
+    ``state`` is changed, same or failed; ``saved`` says that the running configuration is the saved one, ``commit`` is
+    the one of the history that keeps a change, ``last`` when the device was last read whole (UTC, ISO 8601; empty:
+    never). ``findings`` are {code, message}.
+    """
+
+    kind: ClassVar[str] = "network_backup"
+    host: str
+    state: str
+    platform: str
+    encoding: str
+    saved: bool
+    commit: str
+    last: str
+    findings: Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EndRow(Row):
     """The last line of a complete run. ``seconds`` is the wall time of the job, ``exit`` its exit status."""
 
@@ -544,6 +564,7 @@ _LISTS: Mapping[type[Row], str] = {
     LogReviewRow: "log_reviews",
     DatabaseRow: "databases",
     DatabaseChangeRow: "database_changes",
+    NetworkBackupRow: "network_backups",
 }
 # What may stand between the first row and the last one, by its kind.
 ROWS: Mapping[str, type[Row]] = {**{row.kind: row for row in _LISTS}, SignedRow.kind: SignedRow}
@@ -600,6 +621,7 @@ class Run:
     log_reviews: Sequence[LogReviewRow] = ()
     databases: Sequence[DatabaseRow] = ()
     database_changes: Sequence[DatabaseChangeRow] = ()
+    network_backups: Sequence[NetworkBackupRow] = ()
 
     def facts(self, host: str) -> Mapping[str, Any] | None:
         """Return the collected document of a host, read now, or None when nothing was collected.

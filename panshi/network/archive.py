@@ -1,0 +1,232 @@
+"""Configurations of an estate's devices in a git history: masked for people, whole and encrypted for a restore.
+
+``<device>/running.cfg`` and ``startup.cfg`` are without secrets and without what changes by itself, so that a
+difference is a change that somebody has made. ``<device>/whole`` is a Fernet token (AES-128-CBC with HMAC-SHA-256) of
+both as they were read, with the key ``network/backup`` of the estate's store: without that key it is worth nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from panshi.errors import PanshiError
+from panshi.network.config import masked, normal
+from panshi.record import safe_name
+
+_RUNNING, _STARTUP, _WHOLE, _SEEN = "running.cfg", "startup.cfg", "whole", "seen.json"
+_GIT_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The configurations of a device as they were read.
+
+    Args:
+        platform: of the device.
+        running: configuration.
+        startup: configuration; empty when none was ever saved.
+    """
+
+    platform: str
+    running: str
+    startup: str
+
+    def shown(self) -> dict[str, str]:
+        """Return the files for people: without secrets, and without what changes by itself."""
+        texts = {_RUNNING: self.running, _STARTUP: self.startup}
+        return {
+            name: masked(normal(text, self.platform), self.platform) if text else "" for name, text in texts.items()
+        }
+
+    def is_saved(self) -> bool:
+        """Whether a restart would bring the same configuration back."""
+        return bool(self.startup) and normal(self.startup, self.platform) == normal(self.running, self.platform)
+
+
+class Archive:
+    """The history of an estate's devices.
+
+    Args:
+        folder: of the state of its devices; made when it is absent, for its owner alone.
+        key: of the whole copies, from the estate's store.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self._folder = folder / "backups"
+        self._seen = folder / _SEEN
+        self._fernet = Fernet(key.encode("ascii"))
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Hold the archive against another writer; make it when it is absent.
+
+        Raises:
+            PanshiError: PS-E8054 it cannot be written, or git fails; PS-E8055 another job writes.
+        """
+        with _writing(self._folder):
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise PanshiError(
+                    "PS-E8055", f"设备配置的历史 {self._folder} 正由另一个作业写入", "等它结束后再运行"
+                ) from None
+            if not (self._folder / ".git").exists():
+                self._git("init", "--quiet", "--initial-branch=main")
+            yield
+        finally:
+            os.close(descriptor)
+
+    def differs(self, device: str, copy: Copy) -> dict[str, tuple[str, str]]:
+        """Return the files for people that would change: by name what is kept and what is new."""
+        folder = self._folder / safe_name(device)
+        return {name: (before, text) for name, text in copy.shown().items() if (before := _text(folder / name)) != text}
+
+    def keep(self, device: str, copy: Copy) -> bool:
+        """Write a device's files where they differ; returns whether they did, be it only in a secret.
+
+        Raises:
+            PanshiError: PS-E8054.
+        """
+        folder = self._folder / safe_name(device)
+        changed = self.differs(device, copy)
+        try:
+            same = self._whole(folder / _WHOLE) == copy
+        except PanshiError:
+            same = False  # a copy that cannot be read is replaced by one that can
+        with _writing(folder):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            for name, (_, text) in changed.items():
+                _replace(folder / name, text.encode())
+            if not same:
+                _replace(folder / _WHOLE, self._fernet.encrypt(json.dumps(asdict(copy)).encode()))
+        return bool(changed) or not same
+
+    def commit(self, message: str, operator: str) -> str:
+        """Commit what was kept; returns the commit, or an empty text when nothing has changed.
+
+        Raises:
+            PanshiError: PS-E8054.
+        """
+        self._git("add", "--all")
+        if not self._git("status", "--porcelain"):
+            return ""
+        person = {"name": operator, "email": f"{operator.replace('@', '.')}@panshi.example"}
+        identity = {
+            f"GIT_{role}_{key.upper()}": text for role in ("AUTHOR", "COMMITTER") for key, text in person.items()
+        }
+        self._git("commit", "--quiet", "--no-verify", "--no-gpg-sign", f"--message={message}", env=identity)
+        return self._git("rev-parse", "HEAD").strip()
+
+    def whole(self, device: str, commit: str = "") -> Copy:
+        """Return a device's configurations as they were read.
+
+        Args:
+            device: its name.
+            commit: of the history; empty for the newest.
+
+        Raises:
+            PanshiError: PS-E8056 there is none, or it does not open with the estate's key; PS-E8054.
+        """
+        name = safe_name(device)
+        if not commit:
+            copy = self._whole(self._folder / name / _WHOLE)
+        else:
+            copy = self._opened(self._git("show", f"{commit}:{name}/{_WHOLE}").encode(), f"{name}@{commit}")
+        if copy is None:
+            raise PanshiError("PS-E8056", f"没有设备 {device} 的备份", "先运行 playbooks/network_backup.yml")
+        return copy
+
+    def seen(self) -> dict[str, datetime]:
+        """Return when each device was last read whole and kept."""
+        try:
+            return {name: datetime.fromisoformat(at) for name, at in json.loads(_text(self._seen) or "{}").items()}
+        except (ValueError, AttributeError, TypeError):
+            return {}  # what cannot be read proves nothing: those devices count as never backed up
+
+    def note(self, devices: Mapping[str, datetime]) -> None:
+        """Remember when these devices were read whole and kept.
+
+        Raises:
+            PanshiError: PS-E8054.
+        """
+        known = {**self.seen(), **devices}
+        with _writing(self._seen):
+            _replace(self._seen, json.dumps({name: at.isoformat() for name, at in sorted(known.items())}).encode())
+
+    def _whole(self, path: Path) -> Copy | None:
+        token = _text(path)
+        return self._opened(token.encode(), str(path)) if token else None
+
+    def _opened(self, token: bytes, where: str) -> Copy:
+        try:
+            return Copy(**json.loads(self._fernet.decrypt(token)))
+        except (InvalidToken, ValueError, TypeError):
+            raise PanshiError(
+                "PS-E8056",
+                f"完整副本 {where} 打不开：密钥不对或文件已损坏",
+                "从密码库的备份取回当时的密钥，或取更早的一次提交",
+            ) from None
+
+    def _git(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+        # The user's own settings (hooks, signatures, templates) have no say in a record.
+        clean = {"PATH": os.environ.get("PATH", ""), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        command = ["git", "-C", str(self._folder), "-c", f"core.hooksPath={os.devnull}", *arguments]
+        try:
+            done = subprocess.run(
+                command, env={**clean, **(env or {})}, capture_output=True, text=True, timeout=_GIT_SECONDS, check=True
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
+            raise _unwritten(self._folder, said[-1] if said else type(error).__name__) from None
+        return done.stdout
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Replace a file whole: a killed job leaves the old one."""
+    descriptor, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _unwritten(path, error.strerror or str(error)) from None
+
+
+def _unwritten(path: Path, what: str) -> PanshiError:
+    return PanshiError(
+        "PS-E8054", f"设备配置的历史 {path} 写不进去：{what}", "检查磁盘空间、权限与 git；设备没有被改动"
+    )

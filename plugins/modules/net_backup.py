@@ -1,0 +1,58 @@
+"""Documentation of the action plugin of the same name; nothing of it runs on a device."""
+
+from __future__ import annotations
+
+DOCUMENTATION = """
+module: net_backup
+short_description: Back up the configurations of network devices
+version_added: "1.0.0"
+author: Panshi
+description:
+  - Reads the running and the saved configuration of every device of the batch at once, in one session each.
+  - Keeps them in a git history outside the checkout, without secrets and without what changes by itself, together with
+    a whole, encrypted copy whose key is in the estate's store of passwords.
+  - Changes nothing on a device. A device that fails is told in C(results) and fails nobody else; use C(run_once) and
+    look at C(results[inventory_hostname]) afterwards, as playbooks/network_backup.yml does.
+  - In check mode devices are read and compared, and nothing is kept.
+options:
+  forks:
+    description: Sessions at once.
+    type: int
+    default: 100
+  stale_days:
+    description: Days without a backup after which an unreachable device is a finding of its own.
+    type: float
+    default: 2
+notes:
+  - Devices are described by C(ansible_host), C(ansible_port), C(ansible_user), C(ansible_network_os) and
+    C(panshi_net_*); see docs/runbook-network.md. Passwords come from C(ansible_password) or from the estate's store.
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+"""
+
+EXAMPLES = """
+- name: Network_backup | Ensure the configurations have been kept
+  net_backup:
+  register: network_backup
+  run_once: true
+
+- name: Network_backup | Ensure this device is among them
+  ansible.builtin.assert:
+    that: network_backup.results[inventory_hostname].ok
+    fail_msg: "{{ network_backup.results[inventory_hostname].msg }}"
+"""
+
+RETURN = """
+commit:
+  description: Commit of the history that keeps what has changed; empty when nothing has.
+  type: str
+  returned: success
+results:
+  description: By device C(ok), C(state) (changed, same, failed), C(saved), C(encoding), C(last), C(findings), C(code)
+    and C(msg).
+  type: dict
+  returned: success
+"""
