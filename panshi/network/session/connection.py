@@ -33,6 +33,8 @@ WEAK: Mapping[str, frozenset[str]] = {
 }
 _MOST = 65536  # bytes of one read
 _SHA1_BYTES = 20
+# Names of hashes by their length in bytes.
+_HASHES = {20: "1", 32: "256", 48: "384", 64: "512"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,22 @@ class Connection(BaseConnection):
         # The session's identifier is the hash of its key exchange (RFC 4253, 7.2).
         exchange = ("sha1-kex",) if len(transport.session_id) == _SHA1_BYTES else ()
         return (*exchange, *(name for name in used if name in weak))
+
+    def algorithms(self) -> dict[str, str]:
+        """Return what this connection is made of: the server's greeting, its key, and what was agreed on.
+
+        ``kex_hash`` is the hash of the key exchange, told by the length of the session's identifier (RFC 4253, 7.2).
+        """
+        assert self.remote_conn_pre is not None
+        transport: Any = self.remote_conn_pre.get_transport()
+        key = transport.get_remote_server_key()
+        return {
+            "remote_version": transport.remote_version,
+            "host_key": f"{key.get_name()} {key.get_bits()}",
+            "kex_hash": f"sha{_HASHES.get(len(transport.session_id), '')}",
+            "cipher": transport.remote_cipher,
+            "mac": transport.remote_mac,
+        }
 
     def cleanup(self, command: str = "") -> None:
         """Send the command that ends the session, so that its line is free again; wait for nothing."""

@@ -46,6 +46,11 @@ class Session:
         """Weak SSH algorithms that this session uses; empty unless the device is declared ``legacy_ssh``."""
         return self._connection.weak_algorithms()
 
+    @property
+    def algorithms(self) -> dict[str, str]:
+        """What the SSH connection is made of: ``remote_version, host_key, kex_hash, cipher, mac``."""
+        return self._connection.algorithms()
+
     def read(self, command: str, timeout: float | None = None) -> str:
         """Return what a command shows.
 

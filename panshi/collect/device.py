@@ -1,0 +1,130 @@
+"""One network device → one facts document, in the shape that hosts have: items with command, output, code and time.
+
+Secrets stay here: outputs are masked by the platform's rule book before they become items, and the few things that a
+check must know of a secret are told in its place (``net.communities``, ``net.unsaved``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from panshi.errors import PanshiError
+from panshi.network.config import Node, differences, masked, parse
+from panshi.network.session import Refused, Session
+
+_COMMANDS = Path(__file__).with_name("devices.yml")
+# Words that every scanner tries first.
+_KNOWN = frozenset({"public", "private"})
+_COMMUNITY = re.compile(
+    r"^ *(?:snmp-agent community (?:read|write)|snmp-server community) +(?:(simple|cipher) +)?(\S+)", re.MULTILINE
+)
+
+
+@cache
+def commands() -> Mapping[str, Mapping[str, str]]:
+    """Return what is asked, by platform and item."""
+    table: dict[str, dict[str, str]] = yaml.safe_load(_COMMANDS.read_text(encoding="utf-8"))
+    return table
+
+
+def read_device(session: Session, budget: float, most: int) -> dict[str, Any]:
+    """Return the facts of a device that somebody is logged in to.
+
+    Args:
+        session: open.
+        budget: seconds after which nothing more is asked; what is left out is in ``skipped``.
+        most: characters of one output that are kept.
+
+    Raises:
+        PanshiError: the running configuration cannot be read (codes of the session layer); without it nothing is known.
+    """
+    return _Reading(session, budget, most).document()
+
+
+class _Reading:
+    def __init__(self, session: Session, budget: float, most: int) -> None:
+        self._session = session
+        self._platform = session.device.platform
+        self._until = time.monotonic() + budget
+        self._most = most
+        self._items: dict[str, dict[str, Any]] = {}
+        self._skipped: list[dict[str, str]] = []
+
+    def document(self) -> dict[str, Any]:
+        started, began = _now(), time.monotonic()
+        running = self._timed("net.running", "running", self._session.running)
+        self._tell("net.session", "ssh", _lines(self._session.algorithms))
+        self._tell("net.communities", "running", communities(running))
+        self._try("net.unsaved", "running / startup", lambda: self._unsaved(running))
+        for item, command in commands()[self._platform].items():
+            self._try(item, command, partial(self._session.read, command))
+        return {
+            "schema": 1,
+            "collector": "network",
+            "version": "1",
+            "hostname": self._session.name,
+            "platform": self._platform,
+            "started": started,
+            "ms": round((time.monotonic() - began) * 1000),
+            "globs": [],
+            "skipped": self._skipped,
+            "items": self._items,
+        }
+
+    def _unsaved(self, running: str) -> str:
+        saved = self._session.startup()
+        before = parse(saved, self._platform) if saved else Node("")
+        return differences(before, parse(running, self._platform), self._platform)
+
+    def _try(self, item: str, command: str, read: Callable[[], str]) -> None:
+        """Read an item; what the device refuses is an item too, what the session cannot give is left out."""
+        if time.monotonic() > self._until:
+            self._skipped.append({"id": item, "why": "时间用尽"})
+            return
+        try:
+            self._timed(item, command, read)
+        except Refused as refused:
+            self._items[item] = {"cmd": command, "out": "", "err": refused.output, "rc": 1, "at": _now()}
+        except PanshiError as error:
+            self._skipped.append({"id": item, "why": f"[{error.code}] {error.message}"})
+
+    def _timed(self, item: str, command: str, read: Callable[[], str]) -> str:
+        at, began = _now(), time.monotonic()
+        text = read()
+        self._tell(item, command, text, at=at, ms=round((time.monotonic() - began) * 1000))
+        return text
+
+    def _tell(self, item: str, command: str, text: str, **fields: Any) -> None:
+        out = masked(text, self._platform)
+        cut = len(out) > self._most
+        self._items[item] = {"cmd": command, "out": out[: self._most], "rc": 0, "truncated": cut, **fields}
+
+
+def communities(running: str) -> str:
+    """Return a line per SNMP community of a configuration, in its order: place, and known, other or hidden.
+
+    Args:
+        running: before it is masked. The words themselves are not in the answer.
+    """
+    rows = []
+    for place, found in enumerate(_COMMUNITY.finditer(running), 1):
+        word = found[2].strip('"').lower()
+        state = "hidden" if found[1] == "cipher" else "known" if word in _KNOWN else "other"
+        rows.append(f"{place} {state}\n")
+    return "".join(rows)
+
+
+def _lines(pairs: Mapping[str, str]) -> str:
+    return "".join(f"{key} {value}\n" for key, value in pairs.items())
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
