@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import signal
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from panshi.lab.daemon import Daemon
 from panshi.lab.description import Host, Lab
 from panshi.lab.disk import file_system
 from panshi.lab.plan import Found
@@ -19,7 +16,6 @@ from panshi.lab.seed import Seed, SeedFile
 from panshi.lab.state import State, write
 
 _MEMORY_MIB = 1024
-_STOP_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,7 @@ class Machines:
     def found(self) -> dict[str, Found]:
         """Return the virtual machines that are made, by host name."""
         return {
-            spec.parent.name: Found(self._pid(spec.parent.name) is not None, spec.read_text(encoding="ascii"))
+            spec.parent.name: Found(self._process(spec.parent.name).pid() is not None, spec.read_text(encoding="ascii"))
             for spec in self.state.hosts.glob("*/spec")
         }
 
@@ -54,34 +50,18 @@ class Machines:
         self._connect(host, bridge)
         pid_file = self.state.host(host.name) / "pid"
         run(self._command(host, pid_file), timeout=60)
-        pid = int(pid_file.read_text(encoding="ascii"))
-        write(self.state.host(host.name) / "process", json.dumps({"pid": pid, "start": _start_time(pid)}))
+        self._process(host.name).remember(int(pid_file.read_text(encoding="ascii")))
 
     def remove(self, name: str) -> None:
         """Stop a machine, and remove its disk and its network interface."""
-        if (pid := self._pid(name)) is not None:
-            self._stop(name, pid)
+        self._process(name).stop()
         tap = tap_name(name)
         if Path(f"/sys/class/net/{tap}").exists():
             run(["ip", "link", "delete", tap], timeout=10)
         shutil.rmtree(self.state.host(name))
 
-    def _pid(self, name: str) -> int | None:
-        """Return the process of a machine if it is still the one that was started here."""
-        record = self.state.host(name) / "process"
-        if not record.is_file():
-            return None
-        process = json.loads(record.read_text(encoding="ascii"))
-        pid = int(process["pid"])
-        return pid if _start_time(pid) == process["start"] else None
-
-    def _stop(self, name: str, pid: int) -> None:
-        os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_SECONDS
-        while self._pid(name) is not None:
-            if time.monotonic() > deadline:
-                os.kill(pid, signal.SIGKILL)
-            time.sleep(0.1)
+    def _process(self, name: str) -> Daemon:
+        return Daemon(self.state.host(name) / "process")
 
     def _connect(self, host: Host, bridge: str) -> None:
         """Make the machine's tap; the bridge too, because podman makes it with the first container only."""
@@ -127,18 +107,6 @@ def tap_name(host: str) -> str:
 def _escape(path: Path) -> str:
     """Double the commas of a path, as QEMU's option syntax asks."""
     return str(path).replace(",", ",,")
-
-
-def _start_time(pid: int) -> str | None:
-    """Return the boot's id and when in it a process started, in clock ticks; None if it is gone or only a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    if fields[0] == "Z":
-        return None
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return f"{boot}/{fields[19]}"  # starttime is field 22 of proc(5); the first two are cut off
 
 
 def _place(disk: Path, files: tuple[SeedFile, ...]) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from panshi.lab import vm
+from panshi.lab import daemon, vm
+from panshi.lab.daemon import start_time
 from panshi.lab.description import Lab
 from panshi.lab.disk import FILE_SYSTEM_UUID, file_system, make_disk
 from panshi.lab.plan import Found
@@ -34,7 +35,7 @@ def record(machines: Machines, start: str | None) -> None:
 
 
 def test_the_recorded_process_is_the_machine(machines: Machines) -> None:
-    record(machines, vm._start_time(os.getpid()))
+    record(machines, start_time(os.getpid()))
     assert machines.found() == {"kernel": Found(True, "s1")}
 
 
@@ -47,7 +48,7 @@ def test_removing_a_machine_spares_a_process_that_took_its_number(
     machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed: list[int] = []
-    monkeypatch.setattr(vm.os, "kill", lambda pid, signal: killed.append(pid))
+    monkeypatch.setattr(daemon.os, "kill", lambda pid, signal: killed.append(pid))
     record(machines, "another boot/1")
     machines.remove("kernel")
     assert killed == []
