@@ -36,6 +36,7 @@ DESCRIPTION = REPOSITORY / "inventories" / "lab" / "lab.yml"
 LAB = load(DESCRIPTION)
 STATE = State(default_directory())
 HOSTS = [host.name for host in LAB.hosts]
+USERS = {host.name: host.user for host in LAB.hosts}
 HUB = next(str(host.address) for host in LAB.hosts if "hub" in host.groups)
 
 
@@ -81,8 +82,15 @@ def test_real_host_has_booted_without_a_failed_unit(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_real_ops_becomes_root_without_a_password(host: str) -> None:
-    assert remote(host, "id -un; sudo -n id -un").split() == ["ops", "root"]
+def test_real_daily_account_becomes_root_without_a_password(host: str) -> None:
+    assert remote(host, "id -un; sudo -n id -un").split() == [USERS[host], "root"]
+
+
+def test_real_vault_shuts_out_who_works_every_day() -> None:
+    assert {name for name, user in USERS.items() if user != "ops"} == {"vault1"}
+    done = run("ssh", "-F", str(STATE.ssh_config), "-o", "BatchMode=yes", "-l", "ops", "vault1", "true")
+    assert done.returncode == 255
+    assert "Permission denied" in done.stderr
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -371,6 +379,7 @@ def vm_image(beside: Beside) -> None:
     assert run("cp", "--recursive", "--sparse=always", str(made), str(beside.state.images)).returncode == 0
 
 
+@pytest.mark.vm
 @pytest.mark.usefixtures("vm_image")
 def test_real_vm_boots_with_the_command_line_that_its_own_update_grub_made(beside: Beside) -> None:
     beside.up("--only", "t3")
@@ -390,6 +399,7 @@ def test_real_vm_boots_with_the_command_line_that_its_own_update_grub_made(besid
     assert "panshi.test=1" not in beside.ssh("t3", "cat /proc/cmdline").stdout
 
 
+@pytest.mark.vm
 @pytest.mark.usefixtures("vm_image")
 def test_real_killed_vm_comes_back_with_its_files_and_leaves_nothing_behind(beside: Beside) -> None:
     beside.up("--only", "t3")
