@@ -39,7 +39,7 @@ class Done:
         return read_run(path)
 
     def whole_run(self) -> Run:
-        """The record, after it was verified to be complete and to have a row for every host and each check of its technologies."""
+        """The record, after it was verified to be whole: a row for every host and each check of its technologies."""
         run = self.run
         assert verify_run(run.path) == []
         due = [

@@ -208,6 +208,7 @@ def test_real_host_that_was_installed_and_not_proven_is_proven_by_the_next_start
     assert events(run, "web1")[:1] == ["resumed"] and "returned" in events(run, "web1")
 
 
+@pytest.mark.long
 def test_real_failure_in_a_wave_lets_the_others_of_it_come_to_their_end(fleet: Fleet) -> None:
     fleet.source.withdraw("1.4")
     fleet.source.publish("1.5", fragile=True)
@@ -223,6 +224,7 @@ def test_real_failure_in_a_wave_lets_the_others_of_it_come_to_their_end(fleet: F
     assert (fleet.versions(), fleet.drained()) == (all_at("1.5"), set())
 
 
+@pytest.mark.long
 def test_real_host_that_is_lost_in_a_wave_makes_it_the_last(fleet: Fleet) -> None:
     fleet.source.publish("1.6")
     path, sha256 = fleet.plan()
@@ -245,6 +247,7 @@ def test_real_run_without_a_host_of_its_plan_is_refused(fleet: Fleet) -> None:
     assert fleet.versions() == all_at("1.6")
 
 
+@pytest.mark.long
 def test_real_version_that_makes_the_baseline_worse_stops_before_the_next_wave(fleet: Fleet) -> None:
     before = fleet.versions()
     fleet.source.publish("1.8", also="chmod 0644 /etc/shadow")
