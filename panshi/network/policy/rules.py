@@ -63,24 +63,3 @@ def disjoint(products: Sequence[Product]) -> list[Product]:
     for one in products:
         found += remainder([one], found)
     return found
-
-
-def permitted(rules: Sequence[Rule]) -> list[Product]:
-    """Return all packets that get through when the default is deny."""
-    found: list[Product] = []
-    for number, rule in enumerate(rules):
-        if rule.action != PERMIT:
-            continue
-        earlier = [product for one in rules[:number] if one.action == DENY for product in one.match]
-        found += remainder(disjoint(rule.match), [*earlier, *found])
-    return found
-
-
-def opened(new: Sequence[Rule], old: Sequence[Rule]) -> Iterator[tuple[Rule, Product]]:
-    """Yield what the first rules let through and the second do not, with the rule that does."""
-    for number, rule in enumerate(new):
-        if rule.action != PERMIT:
-            continue
-        earlier = [product for one in new[:number] for product in one.match]
-        for piece in allowed(old, remainder(rule.match, earlier))[1]:
-            yield rule, piece

@@ -165,9 +165,12 @@ def holds(product: Product, packet: Packet) -> bool:
     return all(_holds(axis, value) for axis, value in zip(product, packet, strict=True))
 
 
-def size(axis: Spans) -> int:
-    """Return how many numbers are in spans."""
-    return sum(high - low + 1 for low, high in axis)
+def volume(product: Product) -> int:
+    """Return how many packets are in a product."""
+    found = 1
+    for axis in product:
+        found *= sum(high - low + 1 for low, high in axis)
+    return found
 
 
 def _holds(axis: Spans, value: int) -> bool:
