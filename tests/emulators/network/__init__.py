@@ -2,8 +2,9 @@
 
 from .device import Device, Entry
 from .faults import Faults
+from .flash import Flash
 from .platform import NAMES
 from .server import emulated, until
 from .typist import Typist
 
-__all__ = ["NAMES", "Device", "Entry", "Faults", "Typist", "emulated", "until"]
+__all__ = ["NAMES", "Device", "Entry", "Faults", "Flash", "Typist", "emulated", "until"]

@@ -1,4 +1,4 @@
-"""One emulated device: what it is configured to be, and what it has been told. No input or output."""
+"""One emulated device: what it is configured to be, and what it has been told."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from .faults import Faults
+from .flash import Flash
 from .platform import Platform, platform
 from .rules import fits, hashed, loaded
 from .tree import Node, body_of, lines_of
@@ -50,6 +51,7 @@ class Device:
         legacy_ssh: it speaks only SHA-1 key exchange, ssh-rsa and CBC.
         factory: there is no saved configuration.
         listen: address and port to listen on; port 0: any free one.
+        flash: what it keeps when it is switched off; ``config`` and ``users`` are those of its first day then.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Device:
     legacy_ssh: bool = False
     factory: bool = False
     listen: tuple[str, int] = ("127.0.0.1", 0)
+    flash: Flash | None = None
 
     def __post_init__(self) -> None:
         """Load the configuration and the users."""
@@ -71,14 +74,11 @@ class Device:
         if self.save not in self.kind.saves:
             raise ValueError(f"{self.platform} has no save dialogue {self.save!r}")
         self.fault = Faults.of(self.faults)
-        text = self.config
-        if not any(self._named(node) for node in loaded(self.kind, text).walk()):
-            text = f"{self.kind.texts['hostname'].format(name=self.name)}\n{text}"
-        for user, password in self.users.items():
-            kept = hashed(password, self.kind.texts["hash"])
-            text += "\n" + self.kind.user.format(user=user, hash=kept)
-        self.tree = loaded(self.kind, text)
+        kept = self.flash.startup() if self.flash else None
+        self.tree = loaded(self.kind, self._first_day() if kept is None else kept)
         self.saved: Node | None = None if self.factory else self.tree.copy()
+        if self.flash and self.saved and kept is None:
+            self.flash.save(self.startup)
         self.journal: list[Entry] = []
         self.sessions: set[Callable[[], None]] = set()
         self.timer: Timer | None = None
@@ -88,6 +88,15 @@ class Device:
         self.host_key = ""
         self._policy_changed = 0.0
         self.matched = self.policy_lines()
+
+    def _first_day(self) -> str:
+        text = self.config
+        if not any(self._named(node) for node in loaded(self.kind, text).walk()):
+            text = f"{self.kind.texts['hostname'].format(name=self.name)}\n{text}"
+        for user, password in self.users.items():
+            stored = hashed(password, self.kind.texts["hash"])
+            text += "\n" + self.kind.user.format(user=user, hash=stored)
+        return text
 
     @staticmethod
     def _named(node: Node) -> bool:
@@ -187,6 +196,12 @@ class Device:
         self.disarm()
         self.become(timer.before)
         return True
+
+    def keep(self) -> None:
+        """Save the running configuration."""
+        self.saved = self.tree.copy()
+        if self.flash:
+            self.flash.save(self.startup)
 
     def reboot(self) -> None:
         """Come up again with the saved configuration; all sessions end."""

@@ -86,7 +86,7 @@ async def save(session: Session, match: Match) -> str:
         return fault.save_fail
     await pause(fault.save_delay)
     if not fault.save_skips:
-        device.saved = device.tree.copy()
+        device.keep()
     return kind.saved
 
 

@@ -73,8 +73,9 @@ async def listen(device: Device) -> asyncssh.SSHAcceptor:
     address, port = device.listen
     if not any(ipaddress.ip_address(address) in network for network in _NETWORKS):
         raise ValueError(f"{device.name}: {address} is neither loopback nor a documentation address")
-    kind = ("ssh-rsa", {"key_size": 2048}) if device.legacy_ssh else ("ssh-ed25519", {})
-    key = asyncssh.generate_private_key(kind[0], **kind[1])
+    kind, options = ("ssh-rsa", {"key_size": 2048}) if device.legacy_ssh else ("ssh-ed25519", {})
+    make = device.flash.host_key if device.flash else asyncssh.generate_private_key
+    key = make(kind, **options)
     server = await asyncssh.listen(
         address,
         port,
