@@ -43,9 +43,12 @@ STEP_COLOURS = {
     "启动": "#7d5a96",
     "重放": "#2f7d8c",
     "取回文件": "#4f7fb3",
+    "取回": "#35608f",
+    "载入": "#9b7ab0",
     "逐表对照": "#b9d3a6",
     "约束与冒烟": "#e3d49a",
     "核对文件": "#cfe3da",
+    "核对": "#dcebc9",
     "其余": "#e1e5ea",
 }
 # Seconds between two ticks, the first that gives no more than eight; hours beyond the last.

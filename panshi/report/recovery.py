@@ -20,7 +20,7 @@ _ZONE = timezone(timedelta(hours=8))
 # With these nothing has been written yet (``panshi/backup/agent/recover.py``); with any other one nobody can tell.
 _BEFORE = (
     *("PS-E741", "PS-E743", "PS-E7440", "PS-E7441", "PS-E7442", "PS-E7443", "PS-E7445"),
-    *("PS-E7470", "PS-E7471", "PS-E7472", "PS-E7474"),
+    *("PS-E7470", "PS-E7471", "PS-E7472", "PS-E7474", "PS-E7487", "PS-E7490"),
 )
 
 
@@ -39,7 +39,9 @@ class Recovery:
     @property
     def unit(self) -> str:
         """Return what is counted: a database has no name that begins like a path."""
-        return "字节" if self.row.what.startswith("/") else "行"
+        if self.row.what.startswith("/") or self.row.into.startswith("/"):
+            return "字节"
+        return "键" if self.row.what == "Redis" else "行"
 
     @property
     def at(self) -> str:

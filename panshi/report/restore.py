@@ -16,7 +16,7 @@ from panshi.report.text import clock, lasting
 # Earlier proofs of a host that are shown beside this one.
 EARLIER = 12
 # Findings of a comparison: with any other one the restore itself was not carried to its end.
-_COMPARISON = "PS-E745"
+_COMPARISON = ("PS-E745", "PS-E7488")
 # The agent keeps no more paths than these of files that differ or are missing (``panshi/backup/agent/prove.py``).
 _PATHS = 20
 NOT_REACHED = "没有走到这一步"
@@ -126,6 +126,43 @@ class Files:
 
 
 @dataclass(frozen=True, slots=True)
+class Dump:
+    """A dump against the mark that was taken with it: keys of a Redis, or tables of a small database.
+
+    Args:
+        name: ``redis``, or ``sql-<database>``.
+        set: the backup.
+        bytes: of it.
+        server: version of the source.
+        isolated: whether the scratch server had a network namespace of its own.
+        counted: keys or tables of the source.
+        same: those that were compared and are the same.
+        differ: those that were compared and are not.
+        unsaid: those that were to be compared and changed or expired meanwhile.
+    """
+
+    name: str
+    set: str
+    bytes: int
+    server: str
+    isolated: bool
+    counted: int
+    same: int
+    differ: int
+    unsaid: int
+
+    @property
+    def label(self) -> str:
+        """Return what it is of, for people."""
+        return "Redis" if self.name == "redis" else f"数据库 {self.name.partition('-')[2]}"
+
+    @property
+    def unit(self) -> str:
+        """Return what is counted."""
+        return "键" if self.name == "redis" else "表"
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A step of a proof; ``restore``: an emergency would take this time as well."""
 
@@ -156,6 +193,7 @@ class Proof:
     steps: tuple[Step, ...] = ()
     database: Database | None = None
     files: tuple[Files, ...] = ()
+    dumps: tuple[Dump, ...] = ()
 
     @property
     def age(self) -> float | None:
@@ -287,6 +325,7 @@ def _proof(run: Run, row: RestoreRow) -> Proof:
             steps=tuple(Step(str(one["name"]), float(one["seconds"]), bool(one["restore"])) for one in row.steps),
             database=database,
             files=tuple(_files(one) for one in row.files),
+            dumps=tuple(_dump(one) for one in row.dumps),
         )
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise PanshiError(
@@ -358,6 +397,12 @@ def _files(raw: Mapping[str, Any]) -> Files:
     return Files(str(raw["name"]), str(raw["set"]), *numbers, *paths)
 
 
+def _dump(raw: Mapping[str, Any]) -> Dump:
+    numbers = (int(raw[name]) for name in ("counted", "same", "differ", "unsaid"))
+    isolated = bool(raw["isolated"])
+    return Dump(str(raw["name"]), str(raw["set"]), int(raw["bytes"]), str(raw["server"]), isolated, *numbers)
+
+
 def gaps(proof: Proof) -> Iterator[str]:
     """Yield what a run has not proven about a host, in Chinese, whatever else it has."""
     if proof.state is State.NOTHING:
@@ -374,6 +419,7 @@ def gaps(proof: Proof) -> Iterator[str]:
             yield "没有数据库的结果：没有声明数据库，或在选定备份之前就失败（见发现）。"
     else:
         yield from _database_gaps(database)
+    yield from _dump_gaps(proof.dumps)
     if not proof.files:
         yield (
             "没有声明要备份的文件。"
@@ -382,6 +428,18 @@ def gaps(proof: Proof) -> Iterator[str]:
         )
     if moving := sum(one.moving for one in proof.files):
         yield f"{moving} 个文件在列清单与备份之间被改过，内容没有可对照的散列值。"
+
+
+def _dump_gaps(dumps: Sequence[Dump]) -> Iterator[str]:
+    for one in dumps:
+        left = one.counted - one.same - one.differ
+        if left and one.name == "redis":
+            why = "不在样本里、已到期、太长或期间被改"
+            yield f"Redis 的 {one.counted} 个键都数过，其中 {left} 个没有对照内容（{why}）。"
+        elif left:
+            yield f"{one.label} 有 {left} 张表在导出期间被改过，只知道恢复出来了，内容没有可对照的。"
+        if not one.isolated:
+            yield f"{one.label} 的临时服务没有自己的网络命名空间（例如在容器里）：它不监听端口，但没有从网络上隔断。"
 
 
 def _database_gaps(database: Database) -> Iterator[str]:

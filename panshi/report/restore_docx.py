@@ -102,6 +102,15 @@ def _tables(document: Document, report: Proving) -> None:
             page.text(document, f"其余 {left} 张表相同，逐张见 HTML。")
     if not shown:
         page.text(document, "没有一台主机有数据库的结果。")
+    dumps = [
+        [one.host, row.label, row.set, f"{row.counted:,} {row.unit}", f"{row.same:,}", f"{row.differ:,}"]
+        for one in report.results
+        for row in one.dumps
+    ]
+    if dumps:
+        document.add_heading("Redis 与小数据库的导出", 2)
+        head = ["主机", "来源", "备份", "来源个数", "对照相同", "不同"]
+        page.table(document, head, dumps, [2.4, 3, 5, 2.4, 2, 1.8])
 
 
 def _database(proof: Proof) -> list[tuple[str, str]]:

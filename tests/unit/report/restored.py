@@ -59,6 +59,12 @@ def files(**more: Any) -> dict[str, Any]:
     return {**about, "differ": [], "missing": [], **more}
 
 
+def dump(name: str, **more: Any) -> dict[str, Any]:
+    """Return what the agent tells of a dump that was loaded and compared."""
+    about = {"name": name, "set": f"20261122T023000Z-{name}", "bytes": 3 << 20, "server": "7.0.15", "isolated": True}
+    return {**about, "counted": 1200, "same": 1000, "differ": 0, "unsaid": 5, **more}
+
+
 def proof(host: str = "db1", *found: tuple[str, str], **more: Any) -> RestoreRow:
     """Return the row of a host; with findings it is not proven."""
     values: dict[str, Any] = {

@@ -14,7 +14,7 @@ from panshi.record import RUN_FILE
 from panshi.report.charts import steps_chart
 from panshi.report.cli import app
 
-from .restored import database, files, proof, table, write
+from .restored import database, dump, files, proof, table, write
 
 LOST = ("PS-E7452", "表 shop.orders 没有恢复出来")
 
@@ -65,6 +65,22 @@ def test_proven_run_is_told_with_its_figures(tmp_path: Path) -> None:
     told(text, "这是它的第一次验证，无从比较", "<td>复核</td>")
     assert "没有得到证明的备份不能当作备份" not in text and "<script" not in text and "http://" not in text
     told(paper(tmp_path), path.name, head, "3 / 3", "30 秒", "shop.orders", "20,000", "没有发现。", "复核", "offsite")
+
+
+def test_dumps_are_told_with_what_was_compared_and_what_was_not(tmp_path: Path) -> None:
+    wiki = dump("sql-wiki", counted=9, same=8, unsaid=1, isolated=False)
+    write(tmp_path, proof(dumps=[dump("redis"), wiki]))
+    text = page(tmp_path)
+    told(text, "20261122T023000Z-redis", "3.0 MiB", "1,200 键", "1,000", "数据库 wiki", "9 表")
+    told(text, "Redis 的 1200 个键都数过，其中 200 个没有对照内容", "数据库 wiki 有 1 张表在导出期间被改过")
+    told(text, "数据库 wiki 的临时服务没有自己的网络命名空间")
+    told(paper(tmp_path), "Redis 与小数据库的导出", "20261122T023000Z-sql-wiki", "1,200 键")
+
+
+def test_dump_that_differs_is_a_finding_and_the_restore_came_to_its_end(tmp_path: Path) -> None:
+    write(tmp_path, proof("db1", ("PS-E7488", "有 3 个键不同"), dumps=[dump("redis", differ=3)]), messages={"db1": "x"})
+    text = page(tmp_path)
+    told(text, "0 / 1 台主机", "有 3 个键不同", "<b>30 秒</b>RTO")
 
 
 def test_finding_is_first_and_nothing_of_it_is_told_as_proven(tmp_path: Path) -> None:
