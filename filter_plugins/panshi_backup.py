@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from panshi.backup.order import places
+from panshi.backup.order import known_hosts, places
+from panshi.secret.keys import public_line
 
 
 class FilterModule:
@@ -13,4 +14,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return them by name."""
-        return {"backup_places": places}
+        return {
+            "backup_places": places,
+            "backup_known_hosts": known_hosts,
+            "backup_public_key": public_line,
+        }

@@ -17,8 +17,8 @@ from panshi.secret.estate import store_of
 from panshi.secret.model import SecretId
 from panshi.secret.store import missing
 
-from .keys import TARGET
-from .order import place_of
+from .keys import REACH, TARGET
+from .order import lent, place_of, vault_of
 
 # The worker ends when nobody has asked for a minute and a half.
 _ASK_SECONDS = 2.0
@@ -61,10 +61,33 @@ def key_of(
         PanshiError: PS-E7401 no such repository; PS-E7001 to PS-E7015 of the store.
     """
     name = str(place_of(settings, place)["name"])
-    entry = store_of(variables, template).read(SecretId(str(variables["inventory_hostname"]), TARGET, name))
+    return name, _stored(variables, template, TARGET, name)
+
+
+def lend(
+    variables: Mapping[str, Any],
+    template: Callable[[Any], Any],
+    settings: Mapping[str, Any],
+    on: str,
+    order: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    """Return an order with all that a host needs to reach the repository: only the source has a key to its vault.
+
+    Raises:
+        PanshiError: PS-E7001 to PS-E7015 of the store.
+    """
+    name = str(order["place"]["name"])
+    copy = vault_of(settings, name)
+    if copy is None or on == str(variables["inventory_hostname"]):
+        return order
+    return lent(order, copy, _stored(variables, template, REACH.target, name))
+
+
+def _stored(variables: Mapping[str, Any], template: Callable[[Any], Any], target: str, name: str) -> str:
+    entry = store_of(variables, template).read(SecretId(str(variables["inventory_hostname"]), target, name))
     if entry.current is None:
         raise missing(str(entry.secret))
-    return name, entry.current.value
+    return entry.current.value
 
 
 def asker(call: Callable[[dict[str, Any]], Mapping[str, Any]]) -> Ask:

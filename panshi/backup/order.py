@@ -36,9 +36,40 @@ def _copy(one: Mapping[str, Any], folder: str) -> dict[str, Any]:
         raise PanshiError("PS-E7404", f"副本 {name} 没有地址", "在 backup_copies 中给它 url，或给 vault")
     if not vault:
         return {"name": name, "url": str(one["url"]), "options": [str(word) for word in one.get("options", ())]}
-    reach = "ssh -F none -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=20"
-    reach += f" -o UserKnownHostsFile={folder}/{name}.hosts -i {folder}/{name}.ssh {vault['user']}@{vault['address']}"
-    return {"name": name, "url": "rclone:", "options": [f"rclone.program={reach}"]}
+    return {
+        "name": name,
+        "url": "rclone:",
+        "options": [_reach(vault, f"{folder}/{name}.hosts", f"{folder}/{name}.ssh")],
+    }
+
+
+def _reach(vault: Mapping[str, Any], hosts: str, key: str) -> str:
+    """Return restic's option by which a vault is reached."""
+    words = "ssh -F none -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=20"
+    return f"rclone.program={words} -o UserKnownHostsFile={hosts} -i {key} {vault['user']}@{vault['address']}"
+
+
+def known_hosts(copy: Mapping[str, Any]) -> str:
+    """Return the line by which ssh knows the vault of a copy."""
+    return f"{copy['vault']['address']} {copy['vault']['host_key']}\n"
+
+
+def vault_of(variables: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
+    """Return the copy of this name where it is in a vault."""
+    copies = variables.get("backup_copies") or ()
+    return next((one for one in copies if one["name"] == place and one.get("vault")), None)
+
+
+def lent(order: Mapping[str, Any], copy: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return an order for a host that has no key of its own to a vault.
+
+    Args:
+        order: that reads a copy in a vault.
+        copy: that copy.
+        key: private key of SSH by which the source reaches it; the host holds it in memory for this restore.
+    """
+    place = {**order["place"], "options": [_reach(copy["vault"], "{hosts}", "{key}")]}
+    return {**order, "place": place, "reach": {"key": f"{key}\n", "hosts": known_hosts(copy)}}
 
 
 def order_of(
@@ -98,27 +129,38 @@ def recovery_of(
         on: host that takes it.
         place: name of the repository; empty: the one on the host, which is the nearest.
         key: of that repository, from the store.
-        lost: database, table, files, at, into, replace.
+        lost: database, table, logical, redis, files, host, at, into, replace.
 
     Raises:
         PanshiError: PS-E7447 as ``order_of``; PS-E7474 it is not said what is lost, or the time has no zone.
     """
     files = [str(path) for path in lost["files"]]
-    if bool(lost["database"]) == bool(files) or (lost["table"] and not lost["database"]):
+    kinds = [bool(lost["database"]), bool(files), bool(lost["redis"]), bool(lost["host"])]
+    if sum(kinds) != 1 or (lost["table"] and not lost["database"]):
         raise PanshiError(
             "PS-E7474",
-            "要恢复的须是一个数据库（可再指定一张表）或一些文件，二者之一",
-            "给 restore_database 或 restore_files",
+            "要恢复的须是一个数据库（可再指定一张表）、Redis、一些文件或整台主机的文件，其中之一",
+            "给 restore_database、restore_redis、restore_files 或 restore_host",
         )
     at = _zoned(str(lost["at"])) if lost["at"] else ""
     if any(not path.startswith("/") for path in files):
         raise PanshiError("PS-E7474", "restore_files 须是绝对路径", "改正后重做")
-    if files and lost["into"] and lost["replace"]:
-        raise PanshiError("PS-E7474", "就地恢复文件时不能另给目录", "去掉 restore_into 或 restore_replace")
+    if not lost["database"] and lost["into"] and lost["replace"]:
+        raise PanshiError("PS-E7474", "就地恢复文件或 Redis 时不能另给目录", "去掉 restore_into 或 restore_replace")
+    sets = sorted(variables.get("backup_files") or {}) if lost["host"] else []
+    if lost["host"] and not sets:
+        raise PanshiError("PS-E7474", f"主机 {source} 没有声明要备份的文件", "声明 backup_files，或给 restore_files")
+    wanted = {name: value for name, value in lost.items() if name != "host"}
     return {
         **_begun(variables, source, on, place or LOCAL, key),
-        "lost": {**lost, "at": at, "bounds": _bounds(variables)},
+        "lost": {**wanted, "logical": _logical(variables, lost), "sets": sets, "at": at, "bounds": _bounds(variables)},
     }
+
+
+def _logical(variables: Mapping[str, Any], lost: Mapping[str, Any]) -> bool:
+    """Return whether a database comes from its own dump: where somebody says so, or where there is nothing else."""
+    small = (variables.get("backup_logical") or {}).get("databases", ())
+    return bool(lost["logical"]) or (lost["database"] in small and variables.get("backup_database") is None)
 
 
 def _zoned(at: str) -> str:
@@ -215,7 +257,7 @@ def recovery_row(source: str, on: str, place: str, lost: Mapping[str, Any], resu
         on=on,
         place=place,
         run=result["name"],
-        what=done.get("what", lost["database"] or "、".join(lost["files"])),
+        what=done.get("what") or _what(lost),
         at=str(lost["at"]),
         into=done.get("into", ""),
         aside=done.get("aside", ""),
@@ -225,3 +267,9 @@ def recovery_row(source: str, on: str, place: str, lost: Mapping[str, Any], resu
         code=error["code"] if error else "",
         message=error["message"] if error else "",
     )
+
+
+def _what(lost: Mapping[str, Any]) -> str:
+    if lost["redis"] or lost["host"]:
+        return "Redis" if lost["redis"] else "整台主机的文件"
+    return str(lost["database"] or "、".join(lost["files"]))

@@ -1,13 +1,14 @@
-"""Keeps the keys of a host's backup repositories in the estate's store: whoever loses the host still opens them."""
+"""Keeps the keys of a host's backups in the estate's store: whoever loses the host still reaches and opens them."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from panshi.backup.keys import keep_keys
+from panshi.backup.keys import REACH, REPOSITORY, keep_keys
 from panshi.errors import PanshiError
 from panshi.inventory import plain
 from panshi.secret.estate import store_of
@@ -23,15 +24,17 @@ class ActionModule(ActionBase):
         """Return which keys were made or taken over; never a key."""
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables)
-        spec = {"keys": {"type": "dict", "required": True}}
+        spec = {"keys": {"type": "dict", "required": True}, "reach": {"type": "dict", "default": {}}}
         _, arguments = self.validate_argument_spec(spec)
-        keys = {str(name): str(path) for name, path in plain(arguments["keys"]).items()}
         host = str(variables["inventory_hostname"])
         try:
             store = store_of(variables, self._templar.template)
             store.check([host])
-            done = keep_keys(store, host, keys, lambda path: self._on_host(path, variables), self._task.check_mode)
-            result.update(changed=bool(done), keys=done)
+            for name, kind in (("keys", REPOSITORY), ("reach", REACH)):
+                paths = {str(one): str(path) for one, path in plain(arguments[name]).items()}
+                found = partial(self._on_host, variables=variables)
+                result[name] = keep_keys(store, host, paths, found, self._task.check_mode, kind)
+            result["changed"] = bool(result["keys"] or result["reach"])
         except PanshiError as error:
             result.update(failed=True, msg=str(error))
         except AnsibleConnectionFailure as error:

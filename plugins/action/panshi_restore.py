@@ -9,7 +9,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from panshi.backup.client import asker, carried_out, key_of, settings_of
+from panshi.backup.client import asker, carried_out, key_of, lend, settings_of
 from panshi.backup.order import LOCAL, recovery_of, recovery_row
 from panshi.errors import PanshiError
 from panshi.harden.run import record_payload
@@ -21,7 +21,7 @@ display = Display()
 
 
 class ActionModule(ActionBase):
-    """On the source itself: what is brought back goes beside what is there, or in place once that was put aside."""
+    """Goes beside what is there, or in place once that was put aside; to another host where the task is delegated."""
 
     TRANSFERS_FILES = False
 
@@ -32,7 +32,10 @@ class ActionModule(ActionBase):
         spec = {
             "database": {"type": "str", "default": ""},
             "table": {"type": "str", "default": ""},
+            "logical": {"type": "bool", "default": False},
+            "redis": {"type": "bool", "default": False},
             "files": {"type": "list", "elements": "str", "default": []},
+            "host": {"type": "bool", "default": False},
             "at": {"type": "str", "default": ""},
             "into": {"type": "str", "default": ""},
             "replace": {"type": "bool", "default": False},
@@ -56,15 +59,18 @@ class ActionModule(ActionBase):
         else:
             aside = f"，先前的内容在 {row.aside}" if row.aside else ""
             result.update(
-                changed=True, msg=f"{row.what} 已恢复到 {row.into}（{len(row.rows)} 项，{row.seconds} 秒）{aside}"
+                changed=True,
+                msg=f"{row.what} 已恢复到 {row.on} 的 {row.into}（{len(row.rows)} 项，{row.seconds} 秒）{aside}",
             )
         return result
 
     def _recover(self, place: str, lost: dict[str, Any]) -> RecoveryRow:
         source = str(self._variables["inventory_hostname"])
+        on = str(plain(self._task.delegate_to) or source)
         settings = settings_of(self._variables, self._templar.template)
         name, key = key_of(self._variables, self._templar.template, settings, place)
-        order = recovery_of(settings, source, source, name, key, lost)
+        order = recovery_of(settings, source, on, name, key, lost)
+        order = lend(self._variables, self._templar.template, settings, on, order)
         ask = asker(lambda words: self._execute_module(_MODULE, words, task_vars=self._variables))
         result = carried_out(ask, order, lambda line: display.display(f"  {source}：{line}"))
-        return recovery_row(source, source, name, lost, result)
+        return recovery_row(source, on, name, lost, result)

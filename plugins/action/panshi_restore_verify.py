@@ -10,7 +10,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from panshi.backup.client import asker, carried_out, key_of, settings_of
+from panshi.backup.client import asker, carried_out, key_of, lend, settings_of
 from panshi.backup.order import order_of, row_of, tables_of
 from panshi.errors import PanshiError
 from panshi.harden.run import record_payload
@@ -59,6 +59,7 @@ class ActionModule(ActionBase):
         settings = settings_of(self._variables, self._templar.template)
         name, key = key_of(self._variables, self._templar.template, settings, place)
         order = order_of(settings, source, on, name, key, self._last_tables(source))
+        order = lend(self._variables, self._templar.template, settings, on, order)
         ask = asker(lambda words: self._execute_module(_MODULE, words, task_vars=self._variables))
         result = carried_out(ask, order, lambda line: display.display(f"  {source}：{line}"))
         return row_of(source, on, name, result)

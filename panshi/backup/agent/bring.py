@@ -8,17 +8,18 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from . import book
+from . import book, dumps, scratch
 from .dumps import Dump
 from .errors import BackupError, last_line
 from .files import digest_of
 from .restic import Repository, Saved, Snapshot
-from .server import Server
+from .server import Server, quoted
 from .sets import BackupSet, Logs, following, moment, number, read_logs
+from .sql import load
 
 # Prepared data needs room for redo and undo, and the replay of logs writes once more.
 _ROOM = 1.3
@@ -86,6 +87,42 @@ def dump(repository: Repository, found: tuple[Dump, Snapshot], target: Path) -> 
         saved = repository.read(snapshot, file.write)
     book.same(asdict(about), saved, f"备份 {about.id}")
     return about
+
+
+def sql(
+    repository: Repository, database: str, until: dt.datetime | None, folder: Path, say: Callable[[str], object]
+) -> tuple[Dump, Path]:
+    """Bring the dump of a small database into a file: the last one that is older than a time, or the last one.
+
+    Raises:
+        BackupError: there is none, or as ``dump``.
+    """
+    scratch.empty(folder)
+    say(f"取回 {database} 的导出")
+    target = folder / "dump.sql"
+    return dump(repository, dumps.newest(repository, dumps.name_of(database), until), target), target
+
+
+@contextlib.contextmanager
+def loaded(
+    file: Path, database: str, bounds: scratch.Bounds, folder: Path, say: Callable[[str], object]
+) -> Iterator[scratch.Scratch]:
+    """Give an empty scratch server into which a dump was loaded.
+
+    Raises:
+        BackupError: PS-E7440 it does not start; PS-E7443 it does not take the dump.
+    """
+    say("建立并启动临时数据库")
+    scratch.new_data(folder)
+    with scratch.running(folder, bounds) as instance, file.open("rb") as stream:
+        say(f"载入 {database}")
+        instance.server.ask(f"CREATE DATABASE {quoted(database)}")
+        if said := load(instance.server, database, stream):
+            _no_room(said, folder)
+            raise BackupError(
+                "PS-E7443", f"{database} 的导出载入不了：{said}", "这份备份不可用：改用另一份副本或更早的"
+            )
+        yield instance
 
 
 def unpack(repository: Repository, snapshot: Snapshot, target: Path, name: str) -> Saved:

@@ -17,16 +17,16 @@ from .mark import take
 from .restic import CHUNK, Repository, Saved, Snapshot, document
 from .server import Server
 from .sets import BackupSet, Logs, chain, named, newest
-from .settings import Database
+from .settings import Database, Logical
 
 # Their names since MariaDB 11.1, and before.
 _POSITIONS = ("mariadb_backup_checkpoints", "xtrabackup_checkpoints")
 _INFOS = ("mariadb_backup_info", "xtrabackup_info")
 
 
-def server_of(database: Database) -> Server:
-    """Return the server on this host."""
-    return Server((f"--defaults-extra-file={database.client}",) if database.client else ())
+def server_of(about: Database | Logical | None) -> Server:
+    """Return the server on this host, asked as the account that is declared, or as root."""
+    return Server((f"--defaults-extra-file={about.client}",) if about and about.client else ())
 
 
 def lag_of(server: Server, most: int) -> int:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from . import book, database, dumps, files, redis_backup
+from . import book, database, dumps, files, logical, redis_backup
 from .errors import BackupError, unforeseen
 from .restic import Repository, Snapshot, document
 from .sets import BackupSet, kept, logs_kept, read_logs
@@ -133,9 +133,11 @@ class Host:
     def dumps(self) -> dict[str, Any]:
         """Dump the Redis of this host and its small databases; one that fails does not keep the others."""
         self.ready()
-        about, work = self.settings, []
-        if about.redis:
-            work.append(partial(redis_backup.back_up, self.local, about.redis))
+        redis, small = self.settings.redis, self.settings.logical
+        work = [partial(redis_backup.back_up, self.local, redis)] if redis else []
+        if small:
+            server = database.server_of(small)
+            work += [partial(logical.back_up, self.local, server, name) for name in small.databases]
         return {"sets": [one.id for one in _each(work)]}
 
     def copy(self) -> dict[str, Any]:
@@ -152,6 +154,8 @@ class Host:
 
     def keep(self) -> dict[str, Any]:
         """Remove from this host what need not be kept. Copies have rules that this host cannot change."""
+        # What a killed one has left; jobs of a host take turns.
+        self.local.unlock()
         known = book.sets(self.local)
         wanted = kept(list(known.values()), _now(), self.settings.keep)
         gone = self._unwanted_sets(known, wanted) + self._unwanted_logs([known[name] for name in wanted])

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import book, bring, files, prove_dumps, scratch
 from .errors import BackupError
-from .evidence import Evidence
+from .evidence import OBJECTS_ZH, Evidence
 from .mark import Mark, Table, measure, objects, read_tables, tables_of
 from .restic import Repository
 from .server import SYSTEM, Server, listed, quoted
@@ -78,6 +78,9 @@ def prove(repository: Repository, wanted: Wanted, folder: Path, say: Callable[[s
         _tried("", partial(_database, repository, wanted, folder, evidence, say), evidence)
     if wanted.redis:
         _tried("", partial(prove_dumps.redis, repository, wanted.hours, wanted.bounds, folder, evidence, say), evidence)
+    for name in wanted.logical:
+        words = (repository, name, wanted.hours, wanted.bounds, folder, evidence, say)
+        _tried(f"逻辑导出 {name}：", partial(prove_dumps.logical, *words), evidence)
     for name in wanted.files:
         _tried(f"文件 {name}：", partial(_files, repository, name, folder, evidence, say), evidence)
     return evidence
@@ -166,24 +169,14 @@ def _hold(
     with evidence.step("逐表对照", restore=False):
         say(f"逐表对照（{len(mark.tables)} 张）")
         found = {(one.database, one.name): one for one in _measured(server, wanted.threads)}
-        about["tables"] = [_compared(one, found.get((one.database, one.name)), evidence) for one in mark.tables]
+        about["tables"] = [evidence.compare(one, found.get((one.database, one.name))) for one in mark.tables]
         for base, name in sorted(found.keys() - {(one.database, one.name) for one in mark.tables}):
             evidence.find("PS-E7452", f"恢复出的表 {base}.{name} 在来源中没有")
         restored = objects(server)
     about["objects"] = {name: [count, restored.get(name, 0)] for name, count in mark.objects.items()}
     for name, (count, have) in about["objects"].items():
         if count != have:
-            evidence.find("PS-E7453", f"{_OBJECTS_ZH[name]}：来源 {count} 个，恢复出 {have} 个")
-
-
-_OBJECTS_ZH = {
-    "views": "视图",
-    "triggers": "触发器",
-    "routines": "存储过程与函数",
-    "events": "定时事件",
-    "foreign_keys": "外键",
-    "accounts": "账户",
-}
+            evidence.find("PS-E7453", f"{OBJECTS_ZH[name]}：来源 {count} 个，恢复出 {have} 个")
 
 
 def _measured(server: Server, threads: int) -> list[Table]:
@@ -192,28 +185,6 @@ def _measured(server: Server, threads: int) -> list[Table]:
     with ThreadPoolExecutor(threads) as pool:
         done = pool.map(lambda part: read_tables(part, server.ask(*measure(part))) if part else (), parts)
         return [one for part in done for one in part]
-
-
-def _compared(source: Table, found: Table | None, evidence: Evidence) -> dict[str, Any]:
-    name = f"{source.database}.{source.name}"
-    same = found is not None and (found.rows, found.checksum) == (source.rows, source.checksum)
-    if found is None:
-        evidence.find("PS-E7452", f"表 {name} 没有恢复出来")
-    elif not same:
-        # What is no transaction may have been written between its measuring and the position: not proven all the same.
-        why = "" if source.transactional else f"（{source.engine} 不是事务表，测量时有写入也会如此：避开写入后再备份）"
-        evidence.find(
-            "PS-E7452",
-            f"表 {name} 与来源不同：来源 {source.rows} 行、校验和 {source.checksum}，"
-            f"恢复出 {found.rows} 行、{found.checksum}{why}",
-        )
-    return {
-        "table": name,
-        "engine": source.engine,
-        "rows": [source.rows, found.rows if found else None],
-        "checksum": [source.checksum, found.checksum if found else None],
-        "same": same,
-    }
 
 
 def _newest(

@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from . import bring, dumps, redis_mark, scratch, scratch_redis
-from .evidence import Evidence
+from . import logical as marks
+from .evidence import OBJECTS_ZH, Evidence
 from .restic import Repository
 
 
@@ -67,6 +68,64 @@ def redis(
             "same": done.same,
             "differ": done.differ,
             "unsaid": done.expired,
+        }
+    )
+
+
+def logical(
+    repository: Repository,
+    database: str,
+    hours: int,
+    bounds: scratch.Bounds,
+    folder: Path,
+    evidence: Evidence,
+    say: Callable[[str], object],
+) -> None:
+    """Load the newest dump of a small database into an empty server, and compare it table by table.
+
+    Args:
+        repository: that is proven.
+        database: its name.
+        hours: age of the dump that is still accepted.
+        bounds: of the scratch server.
+        folder: of this restore.
+        evidence: is told what was seen.
+        say: is told what is being done.
+
+    Raises:
+        BackupError: there is no dump, or it cannot be loaded.
+    """
+    name = dumps.name_of(database)
+    with ExitStack() as stack:
+        with evidence.step(f"取回 {name}", restore=True):
+            dump, file = bring.sql(repository, database, None, folder, say)
+        _dated(dump, hours, evidence)
+        with evidence.step(f"载入 {name}", restore=True):
+            instance = stack.enter_context(bring.loaded(file, database, bounds, folder, say))
+        mark = marks.read_mark(dump.mark)
+        with evidence.step(f"核对 {name}", restore=False):
+            say(f"逐表对照（{len(mark.tables)} 张）")
+            found = {one.name: one for one in marks.measured(instance.server, database)}
+            restored = marks.objects(instance.server, database)
+    rows = [evidence.compare(one, found.get(one.name)) for one in mark.tables]
+    for one in sorted(set(mark.moving) - found.keys()):
+        evidence.find("PS-E7452", f"表 {database}.{one} 没有恢复出来")
+    for what, count in mark.objects.items():
+        if restored[what] != count:
+            evidence.find("PS-E7453", f"{database} 的{OBJECTS_ZH[what]}：来源 {count} 个，恢复出 {restored[what]} 个")
+    if not found:
+        evidence.find("PS-E7450", f"{database} 的导出里一张表也没有")
+    evidence.dumps.append(
+        {
+            "name": name,
+            "set": dump.id,
+            "bytes": dump.bytes,
+            "server": dump.server,
+            "isolated": instance.isolated,
+            "counted": len(mark.tables) + len(mark.moving),
+            "same": sum(row["same"] for row in rows),
+            "differ": sum(not row["same"] for row in rows),
+            "unsaid": len(mark.moving),
         }
     )
 

@@ -92,6 +92,23 @@ class Scratch:
     isolated: bool
 
 
+def new_data(folder: Path) -> None:
+    """Make the data of an empty server in ``folder/data``.
+
+    Raises:
+        BackupError: PS-E7440; PS-E7441 there is no program for it.
+    """
+    command = ["mariadb-install-db", "--no-defaults", "--user=root", f"--datadir={folder / 'data'}", "--skip-test-db"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise _no_program("mariadb-install-db") from error
+    if done.returncode:
+        raise BackupError(
+            "PS-E7440", f"临时数据库建不起来：{last_line(done.stderr or done.stdout)}", "按提示处理后重做"
+        )
+
+
 @contextmanager
 def running(folder: Path, bounds: Bounds) -> Iterator[Scratch]:
     """Start a server on ``folder/data`` and end it.
@@ -221,4 +238,8 @@ def _program() -> str:
         for path in ("/usr/sbin", "/usr/libexec", "/usr/bin"):
             if os.access(f"{path}/{name}", os.X_OK):
                 return f"{path}/{name}"
-    raise BackupError("PS-E7441", "这台主机没有 mariadbd", "安装与来源同一大版本的数据库程序，或换一台主机验证")
+    raise _no_program("mariadbd")
+
+
+def _no_program(name: str) -> BackupError:
+    return BackupError("PS-E7441", f"这台主机没有 {name}", "安装与来源同一大版本的数据库程序，或换一台主机验证")

@@ -14,13 +14,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import scratch
+from . import recover, recover_files, recover_redis, scratch
 from .database import server_of
 from .errors import BackupError, unforeseen
+from .lost import Lost
 from .prove import Wanted, prove
-from .recover import Lost, recover
+from .reach import lent
 from .restic import Repository
-from .server import Server
 from .settings import Place, Settings
 
 # A caller asks every few seconds; one that has not asked for this long is dead.
@@ -67,19 +67,13 @@ class Worker:
 
     def _done(self, order: dict[str, Any], folder: Path) -> dict[str, Any]:
         place = Place(**{**order["place"], "options": tuple(order["place"].get("options", ()))})
-        repository = Repository(place, order["host"], order["key"], str(folder / "cache"))
+        with lent(place, order.get("reach", {})) as reached:
+            repository = Repository(reached, order["host"], order["key"], str(folder / "cache"))
+            return self._carried_out(repository, order, folder)
+
+    def _carried_out(self, repository: Repository, order: dict[str, Any], folder: Path) -> dict[str, Any]:
         if "lost" in order:
-            lost = order["lost"]
-            gone = Lost(
-                **{
-                    **lost,
-                    "files": tuple(lost["files"]),
-                    "aside": self._settings.state / "aside",
-                    "bounds": scratch.Bounds(**lost["bounds"]),
-                }
-            )
-            target = server_of(self._settings.database) if self._settings.database else Server()
-            return {"recovered": recover(repository, gone, target, folder, self._say())}
+            return {"recovered": self._recovered(repository, order["lost"], folder)}
         wanted = order["wanted"]
         about = Wanted(
             **{
@@ -91,6 +85,23 @@ class Worker:
             }
         )
         return asdict(prove(repository, about, folder, self._say()))
+
+    def _recovered(self, repository: Repository, lost: dict[str, Any], folder: Path) -> dict[str, Any]:
+        gone = Lost(
+            **{
+                **lost,
+                "files": tuple(lost["files"]),
+                "sets": tuple(lost["sets"]),
+                "aside": self._settings.state / "aside",
+                "bounds": scratch.Bounds(**lost["bounds"]),
+            }
+        )
+        if gone.redis:
+            return recover_redis.recover(repository, gone, self._settings.redis, folder, self._say())
+        if gone.database:
+            declared = self._settings.logical if gone.logical else self._settings.database
+            return recover.recover(repository, gone, server_of(declared), folder, self._say())
+        return recover_files.recover(repository, gone, folder, self._say())
 
     def _say(self) -> Callable[[str], None]:
         path = self.folder / f"{self._name}.progress"

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from ansible.parsing.vault import VaultSecret
 
-from panshi.backup.keys import TARGET, keep_keys
+from panshi.backup.keys import REACH, TARGET, keep_keys
 from panshi.errors import PanshiError
 from panshi.secret import SecretId
+from panshi.secret.keys import public_line
 from panshi.secret.vault_file import VaultFiles
 
 KEYS = {"local": "/etc/panshi/backup/local.key", "vault": "/etc/panshi/backup/vault.key"}
@@ -86,3 +87,13 @@ def test_parsed_key_that_the_store_has_without_a_host_is_not_made_anew(store: Va
     store.write(replace(entry, current=replace(entry.current, value="brought-back")))
     assert keep_keys(store, "db1", KEYS, host(), trial=False) == {"vault": "made"}
     assert value(store, "local") == "brought-back"
+
+
+def test_parsed_key_to_a_vault_is_made_or_taken_over_beside_that_of_the_repository(store: VaultFiles) -> None:
+    paths = {"vault": KEYS["vault"]}
+    assert keep_keys(store, "db1", paths, host(), False, REACH) == {"vault": "made"}
+    made = store.read(SecretId("db1", REACH.target, "vault")).current
+    assert made is not None and public_line(made.value).startswith("ssh-ed25519 ")
+    assert keep_keys(store, "db1", paths, host(vault=made.value + "\n"), False, REACH) == {}
+    assert keep_keys(store, "db2", paths, host(vault=made.value + "\n"), False, REACH) == {"vault": "taken"}
+    assert value(store, "vault") == ""

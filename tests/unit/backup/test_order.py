@@ -11,7 +11,17 @@ import yaml
 from panshi.backup.agent.bring import covering
 from panshi.backup.agent.restic import Snapshot
 from panshi.backup.client import DEFAULTS
-from panshi.backup.order import order_of, place_of, places, recovery_of, recovery_row, row_of, tables_of
+from panshi.backup.order import (
+    lent,
+    order_of,
+    place_of,
+    places,
+    recovery_of,
+    recovery_row,
+    row_of,
+    tables_of,
+    vault_of,
+)
 from panshi.errors import PanshiError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,7 +33,8 @@ HOST: dict[str, Any] = {
         {"name": "vault", "vault": {"user": "vault-db1", "address": "vault1.example", "host_key": "ssh-ed25519 AAAA"}},
     ],
 }
-NOTHING = {"database": "", "table": "", "files": [], "at": "", "into": "", "replace": False}
+NOTHING: dict[str, Any] = {"database": "", "table": "", "logical": False, "redis": False, "files": [], "host": False}
+NOTHING |= {"at": "", "into": "", "replace": False}
 
 
 def lost(**changed: Any) -> dict[str, Any]:
@@ -59,6 +70,18 @@ def test_parsed_vault_is_reached_with_its_own_key_and_no_settings_of_anybody() -
     assert words[0] == "rclone.program=ssh" and words[-1] == "vault-db1@vault1.example"
     assert words[words.index("-i") + 1] == "/etc/panshi/backup/vault.ssh" and words[words.index("-F") + 1] == "none"
     assert "StrictHostKeyChecking=yes" in words and "UserKnownHostsFile=/etc/panshi/backup/vault.hosts" in words
+
+
+def test_parsed_other_host_is_lent_the_key_to_the_vault_and_names_no_file() -> None:
+    order = order_of(HOST, "db1", "verify1", "vault", "key", [])
+    copy = vault_of(HOST, "vault")
+    assert copy is not None and vault_of(HOST, "second") is None
+    given = lent(order, copy, "PRIVATE")
+    (option,) = given["place"]["options"]
+    words = option.split()
+    assert words[words.index("-i") + 1] == "{key}" and "UserKnownHostsFile={hosts}" in words
+    assert given["reach"] == {"key": "PRIVATE\n", "hosts": "vault1.example ssh-ed25519 AAAA\n"}
+    assert "PRIVATE" not in str(given["place"]) and "reach" not in order
 
 
 def test_parsed_copy_that_is_nowhere_is_refused() -> None:
@@ -105,6 +128,11 @@ def test_parsed_proof_of_nothing_is_refused(files: Any) -> None:
         {"database": "shop", "at": "2026-11-22 10:20:30"},
         {"database": "shop", "at": "2026-11-22"},
         {"files": ["/etc"], "at": "yesterday"},
+        {"redis": True, "database": "shop"},
+        {"redis": True, "table": "orders"},
+        {"host": True, "files": ["/etc"]},
+        {"host": True, "into": "/srv/x", "replace": True},
+        {"redis": True, "into": "/srv/x", "replace": True},
     ],
     ids=str,
 )
@@ -121,6 +149,37 @@ def test_parsed_second_reaches_the_host_in_the_form_that_its_python_reads(at: st
 def test_parsed_recovery_takes_what_is_on_the_host() -> None:
     assert recovery(database="shop")["place"]["name"] == "local"
     assert recovery(files=["/etc/nginx"])["lost"]["at"] == ""
+
+
+def test_parsed_whole_host_is_all_sets_that_are_declared() -> None:
+    order = recovery(host=True)["lost"]
+    assert order["sets"] == ["etc"] and order["files"] == [] and "host" not in order
+    assert code_of(recovery_of, {**HOST, "backup_files": {}}, "db1", "db1", "", "key", lost(host=True)) == "PS-E7474"
+
+
+@pytest.mark.parametrize(
+    ("variables", "said", "logical"),
+    [
+        ({}, False, False),
+        ({}, True, True),
+        ({"backup_logical": {"databases": ["shop"]}}, False, False),
+        ({"backup_logical": {"databases": ["shop"]}, "backup_database": None}, False, True),
+        ({"backup_logical": {"databases": ["wiki"]}, "backup_database": None}, False, False),
+    ],
+    ids=["of the server", "as somebody says", "of the server first", "there is nothing else", "another one"],
+)
+def test_parsed_database_comes_from_its_own_dump(variables: dict[str, Any], said: bool, logical: bool) -> None:
+    order = recovery_of({**HOST, **variables}, "db1", "db1", "", "key", lost(database="shop", logical=said))
+    assert order["lost"]["logical"] is logical
+
+
+def test_parsed_dumps_are_proven_where_they_are_declared() -> None:
+    order = order_of(
+        {**HOST, "backup_redis": {}, "backup_logical": {"databases": ["b", "a"]}}, "db1", "db1", "", "k", []
+    )
+    assert order["wanted"]["redis"] is True and order["wanted"]["logical"] == ["a", "b"]
+    alone = {**HOST, "backup_database": None, "backup_files": {}, "backup_redis": {}}
+    assert order_of(alone, "db1", "db1", "", "k", [])["wanted"]["logical"] == []
 
 
 RESULT: dict[str, Any] = {
@@ -182,3 +241,5 @@ def test_parsed_record_of_a_recovery() -> None:
     failed = {"name": "r", "seconds": 1, "error": {"code": "PS-E7472", "message": "m", "hint": ""}}
     row = recovery_row("db1", "db1", "local", lost(files=["/a", "/b"]), failed)
     assert (row.what, row.code, row.into) == ("/a、/b", "PS-E7472", "")
+    assert recovery_row("db1", "db1", "local", lost(redis=True), failed).what == "Redis"
+    assert recovery_row("db1", "new1", "local", lost(host=True), failed).what == "整台主机的文件"

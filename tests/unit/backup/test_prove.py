@@ -8,7 +8,7 @@ import pytest
 
 from panshi.backup.agent.evidence import Evidence
 from panshi.backup.agent.mark import Table
-from panshi.backup.agent.prove import Wanted, _compared, _present
+from panshi.backup.agent.prove import Wanted, _present
 from panshi.backup.agent.scratch import Bounds
 
 from .made import mark
@@ -70,13 +70,13 @@ def test_parsed_missing_table_is_named_once(tables: Any, wanted: dict[str, Any],
 def test_parsed_table_is_held_against_its_source(restored: tuple[str, int] | None, same: bool) -> None:
     evidence = Evidence()
     other = mark(restored).tables[0] if restored else None
-    row = _compared(mark(("shop.orders", 7)).tables[0], other, evidence)
+    row = evidence.compare(mark(("shop.orders", 7)).tables[0], other)
     assert row["same"] is same and [one["code"] for one in evidence.findings] == ([] if same else ["PS-E7452"])
 
 
 def _against(engine: str, restored: Table | None) -> tuple[bool, list[str]]:
     evidence = Evidence()
-    row = _compared(Table("shop", "orders", engine, 7, "111"), restored, evidence)
+    row = evidence.compare(Table("shop", "orders", engine, 7, "111"), restored)
     return row["same"], [one["message"] for one in evidence.findings]
 
 
