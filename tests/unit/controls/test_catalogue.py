@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from panshi.errors import PanshiError
 
 from .conftest import MINIMAL
 
+ROOT = Path(__file__).resolve().parents[3]
 WRITTEN = ("linux", "mysql")
 
 
@@ -59,9 +61,11 @@ def test_evidence_checks_name_what_to_show() -> None:
     assert [c.id for c in checks if c.target in WRITTEN and c.mode == "evidence" and not c.items] == []
 
 
-def test_every_parameter_is_used_by_a_check() -> None:
+def test_every_parameter_is_used_by_a_check_or_a_role() -> None:
     catalogue = load_catalogue()
     used = {name for check in catalogue.checks.values() for name in check.parameters}
+    for defaults in (ROOT / "roles").glob("*/defaults/main.yml"):
+        used |= set(re.findall(r"lookup\('mlps', '(\w+)'\)", defaults.read_text(encoding="utf-8")))
     assert set(catalogue.parameters()) - used == set()
 
 
