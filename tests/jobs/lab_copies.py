@@ -50,7 +50,7 @@ class Copies:
         """Run podman with the settings that the lab found to work here."""
         conf = self.state.containers_conf
         environment = {**os.environ, **({"CONTAINERS_CONF": str(conf)} if conf.is_file() else {})}
-        done = subprocess.run(["podman", *arguments], env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(["podman", *arguments], env=environment, capture_output=True, text=True, timeout=300)
         if check and done.returncode:
             raise RuntimeError(f"podman {arguments[0]}: {done.stderr.strip()}")
         return done.stdout
