@@ -24,6 +24,8 @@ _SSH_ARGS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_a
 _ESTATE = re.compile(r"[\w][\w.-]*")
 _OURS = (f"{PREFIX}*", "ansible_*", "panshi_*", "lab_emulated*")
 _CONFIG = Path(__file__).resolve().parents[1] / "ansible.cfg"
+# The technology of targets that have no shell: they are read by a session of their own.
+DEVICE = "network_device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Host:
         emulated: whether the host only imitates the distribution it claims to be.
         mysql_defaults_file: option file on the host by which its database servers are read; empty for the usual ways.
         variables: the ``mlps_*`` overrides in force for this host (group and host precedence is Ansible's).
+        device: of a network device, the variables that its session is made of (see :mod:`panshi.network.estate`).
     """
 
     name: str
@@ -65,6 +68,12 @@ class Host:
     emulated: bool = False
     mysql_defaults_file: str = ""
     variables: Mapping[str, Any] = field(default_factory=dict)
+    device: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_device(self) -> bool:
+        """Whether this is a network device, not a host with a shell."""
+        return DEVICE in self.targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +110,13 @@ def load_estate(inventory: Path, limit: str = "", vault_password_files: Sequence
         raise PanshiError("PS-E1001", f"没有找到清单 {inventory}", "检查 -i 的路径；试验环境请先运行 panshi lab up")
     source = _Source(inventory, vault_password_files)
     names = source.select(limit)
-    known = (_host(name, source.groups(name), source.variables(name)) for name in names)
+    folder = inventory if inventory.is_dir() else inventory.parent
+    known = (_host(name, source.groups(name), source.variables(name), folder) for name in names)
     hosts = tuple(host for host in known if host.targets)
     if not hosts:
         raise PanshiError(
             "PS-E1003", "选中的主机都不是作业的对象（panshi_targets 是空列表）", "用 --limit 选其他主机，或删去该变量"
         )
-    folder = inventory if inventory.is_dir() else inventory.parent
     return Estate(_estate_name(source, names, folder), folder, hosts, (*source.warnings, *_duplicates(hosts)))
 
 
@@ -303,7 +312,8 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _host(name: str, groups: tuple[str, ...], variables: Mapping[str, Any]) -> Host:
+def _host(name: str, groups: tuple[str, ...], variables: Mapping[str, Any], folder: Path) -> Host:
+    targets = _targets(variables.get("panshi_targets"), name)
     options: dict[str, str] = {}
     for key in _SSH_ARGS:
         try:
@@ -330,19 +340,27 @@ def _host(name: str, groups: tuple[str, ...], variables: Mapping[str, Any]) -> H
         become_method=str(variables.get("ansible_become_method") or "sudo").removeprefix("ansible.builtin."),
         become_password=str(_first(variables, "ansible_become_password", "ansible_become_pass") or ""),
         connection=_connection(str(variables.get("ansible_connection") or "ssh")),
-        targets=_targets(variables.get("panshi_targets")),
+        targets=targets,
         groups=groups,
         emulated=_boolean(variables.get("lab_emulated", False), name),
         mysql_defaults_file=str(variables.get("panshi_mysql_defaults_file") or ""),
         variables={key: value for key, value in variables.items() if key.startswith(PREFIX)},
+        device={**variables, "inventory_hostname": name, "inventory_dir": str(folder)} if DEVICE in targets else {},
     )
 
 
-def _targets(value: Any) -> tuple[str, ...]:
+def _targets(value: Any, host: str) -> tuple[str, ...]:
     if value is None:
         return ("linux",)
     # A single name is taken as it is meant, not letter by letter.
-    return (value,) if isinstance(value, str) else tuple(str(target) for target in value)
+    targets = (value,) if isinstance(value, str) else tuple(str(target) for target in value)
+    if DEVICE in targets and len(targets) > 1:
+        raise PanshiError(
+            "PS-E1006",
+            f"主机 {host} 的变量 panshi_targets 把 {DEVICE} 与其他对象写在一起",
+            "网络设备不经 shell 读取，在清单里单独列为一台",
+        )
+    return targets
 
 
 def _first(variables: Mapping[str, Any], *names: str) -> Any:

@@ -20,7 +20,8 @@ import panshi.checks.mysql
 import panshi.checks.network
 from panshi.audit import Plan, audit_host, describe_waiver, unread_host
 from panshi.checks import CHECKS
-from panshi.collect.client import Collected, Failed, Limits, Started, collect
+from panshi.collect.client import Collected, Failed, Limits, Started
+from panshi.collect.estate import collect_estate
 from panshi.controls import (
     Catalogue,
     Check,
@@ -35,6 +36,7 @@ from panshi.controls import (
 )
 from panshi.errors import PanshiError
 from panshi.facts import FactMissing, Facts
+from panshi.facts.network import device
 from panshi.inventory import Estate, Host, load_estate
 from panshi.record import Begin, EndRow, HostRow, RecordWriter, VerdictRow
 from panshi.verdict import Status
@@ -42,7 +44,7 @@ from panshi.verdict import Status
 JOB = "audit"
 FINDINGS = (Status.FAIL, Status.PARTIAL)
 EXIT_CLEAN, EXIT_FINDINGS, EXIT_BAD_INPUT, EXIT_UNREAD = 0, 1, 2, 3
-_TOOLS = ("ansible-core", "pyinfra", "paramiko")
+_TOOLS = ("ansible-core", "pyinfra", "paramiko", "netmiko")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def run(prepared: Prepared, listener: Listener = lambda _: None) -> Result:
     results: dict[str, HostResult] = {}
     with RecordWriter(request.records, estate=estate.name, job=JOB) as record:
         record.write(_begin(prepared, record.run))
-        for event in collect(estate.hosts, request.limits):
+        for event in collect_estate(estate.hosts, request.limits):
             if isinstance(event, Started):
                 listener(event)
                 continue
@@ -214,8 +216,8 @@ def _finish(prepared: Prepared, host: Host, event: Collected | Failed, record: R
     if isinstance(event, Collected):
         try:
             facts = Facts(event.document)
-            row = _host_row(host, facts, event.seconds)
-        except (TypeError, KeyError, AttributeError) as error:
+            row = (_device_row if host.is_device else _host_row)(host, facts, event.seconds)
+        except (TypeError, KeyError, AttributeError, FactMissing) as error:
             broken = PanshiError(
                 "PS-E3007", f"主机 {host.name} 的采集结果结构不对：{error}", "采集程序与控制端版本应一致，请重新运行"
             )
@@ -256,6 +258,21 @@ def _host_row(host: Host, facts: Facts, seconds: float) -> HostRow:
         os=_os_name(facts),
         kernel=" ".join(_out(facts, "host.uname").split()[1:2]),
         container=_out(facts, "host.container") not in ("", "none"),
+        emulated=host.emulated,
+        skipped=skipped,
+    )
+
+
+def _device_row(host: Host, facts: Facts, seconds: float) -> HostRow:
+    skipped = list(facts.document.get("skipped", ()))
+    read = device(facts)
+    return HostRow(
+        host=host.name,
+        state="partial" if skipped else "collected",
+        message=f"{len(skipped)} 项没有采集到" if skipped else "",
+        seconds=seconds,
+        address=host.address,
+        os=f"{read.title} {read.release()}".strip(),
         emulated=host.emulated,
         skipped=skipped,
     )

@@ -19,6 +19,7 @@ import yaml
 from panshi.errors import PanshiError
 from panshi.network.config import Node, differences, masked, parse
 from panshi.network.session import Refused, Session
+from panshi.network.session.platforms import platform_of
 
 _COMMANDS = Path(__file__).with_name("devices.yml")
 # Words that every scanner tries first.
@@ -60,10 +61,11 @@ class _Reading:
 
     def document(self) -> dict[str, Any]:
         started, began = _now(), time.monotonic()
-        running = self._timed("net.running", "running", self._session.running)
+        shows = platform_of(self._platform, self._session.device.name)
+        running = self._timed("net.running", shows.running, self._session.running)
         self._tell("net.session", "ssh", _lines(self._session.algorithms))
-        self._tell("net.communities", "running", communities(running))
-        self._try("net.unsaved", "running / startup", lambda: self._unsaved(running))
+        self._tell("net.communities", shows.running, communities(running))
+        self._try("net.unsaved", f"{shows.running} / {shows.startup}", lambda: self._unsaved(running))
         for item, command in commands()[self._platform].items():
             self._try(item, command, partial(self._session.read, command))
         return {

@@ -33,11 +33,12 @@ def judges(
             f"评判可用 {'、'.join(JUDGES)}；阶段可用 {'、'.join(PHASE_ZH)}",
         )
     estate = load_estate(inventory, limit)
-    judgement, file = hold(estate.name, estate.hosts, phase, wanted, records, _tell)
+    hosts = [host for host in estate.hosts if not host.is_device]
+    judgement, file = hold(estate.name, hosts, phase, wanted, records, _tell)
     typer.echo(f"评判：{file}")
     # A release without SCAP content is no failure of the asking; a host that nobody could judge is.
     judged = {figure.host for figure in judgement.figures if figure.judged}
-    raise typer.Exit(EXIT_JUDGED if judged >= {host.name for host in estate.hosts} else EXIT_NOT_ALL)
+    raise typer.Exit(EXIT_JUDGED if judged >= {host.name for host in hosts} else EXIT_NOT_ALL)
 
 
 def _tell(figure: Figure) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from panshi.errors import PanshiError
@@ -24,6 +25,17 @@ class Outcome(Generic[T]):
     error: PanshiError | None = None
 
 
+def attempt(work: Callable[[K], T], key: K) -> Outcome[T]:
+    """Do the work for one device; what it raises is the device's outcome."""
+    try:
+        return Outcome(work(key))
+    except PanshiError as error:
+        return Outcome(error=error)
+    except Exception as error:
+        # Its text could quote what was said to the device.
+        return Outcome(error=_defect(error))
+
+
 def each(keys: Iterable[K], work: Callable[[K], T], forks: int = FORKS) -> dict[K, Outcome[T]]:
     """Do the same work for many devices.
 
@@ -32,19 +44,9 @@ def each(keys: Iterable[K], work: Callable[[K], T], forks: int = FORKS) -> dict[
         work: called in a thread; what it raises is that device's outcome.
         forks: how many at once.
     """
-
-    def one(key: K) -> Outcome[T]:
-        try:
-            return Outcome(work(key))
-        except PanshiError as error:
-            return Outcome(error=error)
-        except Exception as error:
-            # Its text could quote what was said to the device.
-            return Outcome(error=_defect(error))
-
     found = list(keys)
     with ThreadPoolExecutor(max_workers=max(1, min(forks, len(found)))) as pool:
-        return dict(zip(found, pool.map(one, found), strict=True))
+        return dict(zip(found, pool.map(partial(attempt, work), found), strict=True))
 
 
 def _defect(error: Exception) -> PanshiError:

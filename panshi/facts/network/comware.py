@@ -35,6 +35,7 @@ class Comware(UndoDevice):
     """Comware V7. A line obeys its own setting, else that of its line class, else the default."""
 
     platform = "hp_comware"
+    title = "H3C Comware V7"
     vendor_words = ("h3c", "华三", "comware", "hpe", "secpath")
 
     def lines(self) -> list[Line]:

@@ -39,6 +39,7 @@ class Device(ABC):
     """
 
     platform: ClassVar[str]
+    title: ClassVar[str]
     # What the platform's own words begin with; a banner should not tell them.
     vendor_words: ClassVar[tuple[str, ...]]
 

@@ -42,6 +42,7 @@ class Ios(Device):
     """IOS and IOS-XE."""
 
     platform = "cisco_ios"
+    title = "Cisco IOS"
     vendor_words: ClassVar[tuple[str, ...]] = ("cisco", "思科", "ios", "catalyst")
     # Without this line a port's dot1x asks nobody.
     dot1x = r"dot1x system-auth-control"

@@ -14,6 +14,7 @@ class Ruijie(Ios):
     """RGOS 10 and 11."""
 
     platform = "ruijie_os"
+    title = "锐捷 RGOS"
     vendor_words: ClassVar[tuple[str, ...]] = ("ruijie", "锐捷", "rgos")
     dot1x = r"aaa new-model"
     # Type 5 is the strongest that all releases have.

@@ -37,6 +37,7 @@ class Vrp(UndoDevice):
     """VRP5."""
 
     platform = "huawei_vrp"
+    title = "华为 VRP5"
     vendor_words: ClassVar[tuple[str, ...]] = ("huawei", "华为", "vrp", "quidway", "usg")
 
     @property
@@ -268,6 +269,7 @@ class VrpV8(Vrp):
     """VRPv8: two-stage configuration, otherwise the same language where it is asked here."""
 
     platform = "huawei_vrpv8"
+    title = "华为 VRPv8"
     vendor_words = ("huawei", "华为", "vrp", "cloudengine", "netengine")
 
 
