@@ -515,8 +515,8 @@ class NetworkBackupRow(Row):
     """What became of the backup of a network device.
 
     ``state`` is changed, same or failed; ``saved`` says that the running configuration is the saved one, ``commit`` is
-    the one of the history that keeps a change, ``last`` when the device was last read whole (UTC, ISO 8601; empty:
-    never). ``findings`` are {code, message}.
+    one of the history that has what was read, ``sha256`` of its files by name, ``last`` when the device was last read
+    whole (UTC, ISO 8601; empty: never). ``findings`` are {code, message}.
     """
 
     kind: ClassVar[str] = "network_backup"
@@ -526,8 +526,10 @@ class NetworkBackupRow(Row):
     encoding: str
     saved: bool
     commit: str
+    sha256: Mapping[str, str]
     last: str
     findings: Sequence[Mapping[str, str]]
+    emulated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,10 +12,12 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -24,11 +26,14 @@ from panshi.errors import PanshiError
 from panshi.network.config import masked, normal
 from panshi.record import safe_name
 
-_RUNNING, _STARTUP, _WHOLE, _SEEN = "running.cfg", "startup.cfg", "whole", "seen.json"
+RUNNING, STARTUP = "running.cfg", "startup.cfg"
+_WHOLE, _SEEN = "whole", "seen.json"
+_BRANCH = "main"
+_DRAFT = ".writing-"
 _GIT_SECONDS = 60
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Copy:
     """The configurations of a device as they were read.
 
@@ -39,19 +44,24 @@ class Copy:
     """
 
     platform: str
-    running: str
-    startup: str
+    running: str = field(repr=False)
+    startup: str = field(repr=False)
 
+    @cached_property
+    def lasting(self) -> dict[str, str]:
+        """By file, what does not change by itself; secrets are in it."""
+        texts = {RUNNING: self.running, STARTUP: self.startup}
+        return {name: normal(text, self.platform) if text else "" for name, text in texts.items()}
+
+    @cached_property
     def shown(self) -> dict[str, str]:
-        """Return the files for people: without secrets, and without what changes by itself."""
-        texts = {_RUNNING: self.running, _STARTUP: self.startup}
-        return {
-            name: masked(normal(text, self.platform), self.platform) if text else "" for name, text in texts.items()
-        }
+        """The files for people: what does not change by itself, without secrets."""
+        return {name: masked(text, self.platform) for name, text in self.lasting.items()}
 
+    @property
     def is_saved(self) -> bool:
         """Whether a restart would bring the same configuration back."""
-        return bool(self.startup) and normal(self.startup, self.platform) == normal(self.running, self.platform)
+        return bool(self.startup) and self.lasting[STARTUP] == self.lasting[RUNNING]
 
 
 class Archive:
@@ -84,8 +94,9 @@ class Archive:
                 raise PanshiError(
                     "PS-E8055", f"设备配置的历史 {self._folder} 正由另一个作业写入", "等它结束后再运行"
                 ) from None
+            _unlock(self._folder / ".git")
             if not (self._folder / ".git").exists():
-                self._git("init", "--quiet", "--initial-branch=main")
+                self._git("init", "--quiet", f"--initial-branch={_BRANCH}")
             yield
         finally:
             os.close(descriptor)
@@ -93,10 +104,13 @@ class Archive:
     def differs(self, device: str, copy: Copy) -> dict[str, tuple[str, str]]:
         """Return the files for people that would change: by name what is kept and what is new."""
         folder = self._folder / safe_name(device)
-        return {name: (before, text) for name, text in copy.shown().items() if (before := _text(folder / name)) != text}
+        return {name: (before, text) for name, text in copy.shown.items() if (before := _text(folder / name)) != text}
 
     def keep(self, device: str, copy: Copy) -> bool:
-        """Write a device's files where they differ; returns whether they did, be it only in a secret.
+        """Write a device's files where they differ in more than changes by itself, be it only in a secret.
+
+        Returns:
+            Whether they did.
 
         Raises:
             PanshiError: PS-E8054.
@@ -104,7 +118,8 @@ class Archive:
         folder = self._folder / safe_name(device)
         changed = self.differs(device, copy)
         try:
-            same = self._whole(folder / _WHOLE) == copy
+            whole = self._whole(folder / _WHOLE)
+            same = whole is not None and (whole.platform, whole.lasting) == (copy.platform, copy.lasting)
         except PanshiError:
             same = False  # a copy that cannot be read is replaced by one that can
         with _writing(folder):
@@ -116,20 +131,15 @@ class Archive:
         return bool(changed) or not same
 
     def commit(self, message: str, operator: str) -> str:
-        """Commit what was kept; returns the commit, or an empty text when nothing has changed.
+        """Commit what was kept, if anything has changed; returns the newest commit, empty when there is none yet.
 
         Raises:
             PanshiError: PS-E8054.
         """
-        self._git("add", "--all")
-        if not self._git("status", "--porcelain"):
-            return ""
-        person = {"name": operator, "email": f"{operator.replace('@', '.')}@panshi.example"}
-        identity = {
-            f"GIT_{role}_{key.upper()}": text for role in ("AUTHOR", "COMMITTER") for key, text in person.items()
-        }
-        self._git("commit", "--quiet", "--no-verify", "--no-gpg-sign", f"--message={message}", env=identity)
-        return self._git("rev-parse", "HEAD").strip()
+        self._git("add", "--all", "--", ".", f":(exclude,glob)**/{_DRAFT}*")
+        if self._git("status", "--porcelain"):
+            self._commit(message, operator)
+        return self._git("for-each-ref", "--format=%(objectname)", f"refs/heads/{_BRANCH}").strip()
 
     def whole(self, device: str, commit: str = "") -> Copy:
         """Return a device's configurations as they were read.
@@ -181,6 +191,13 @@ class Archive:
                 "从密码库的备份取回当时的密钥，或取更早的一次提交",
             ) from None
 
+    def _commit(self, message: str, operator: str) -> None:
+        person = {"name": operator, "email": f"{operator.replace('@', '.')}@panshi.example"}
+        identity = {
+            f"GIT_{role}_{key.upper()}": text for role in ("AUTHOR", "COMMITTER") for key, text in person.items()
+        }
+        self._git("commit", "--quiet", "--no-verify", "--no-gpg-sign", f"--message={message}", env=identity)
+
     def _git(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
         # The user's own settings (hooks, signatures, templates) have no say in a record.
         clean = {"PATH": os.environ.get("PATH", ""), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
@@ -195,18 +212,23 @@ class Archive:
         return done.stdout
 
 
+def _unlock(repository: Path) -> None:
+    """Take away what a killed git has left; one that still works is younger than it may become."""
+    for lock in repository.glob("*.lock"):
+        if time.time() - lock.stat().st_mtime > _GIT_SECONDS:
+            lock.unlink(missing_ok=True)
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
     except (OSError, UnicodeDecodeError):
         return ""
 
 
 def _replace(path: Path, data: bytes) -> None:
     """Replace a file whole: a killed job leaves the old one."""
-    descriptor, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=_DRAFT, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

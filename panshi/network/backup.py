@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -64,7 +65,7 @@ def read(login: Login) -> Read:
     with login.session() as session:
         running, startup = session.running(), session.startup()
         copy = Copy(login.device.platform, running, startup)
-        copy.shown()  # a text that is no configuration is refused here, and not where others wait for it
+        _ = copy.shown  # a text that is no configuration is refused here, and not where others wait for it
         return Read(copy, session.encoding, session.weak_algorithms)
 
 
@@ -86,7 +87,7 @@ def keep_all(
         operator: who has started it.
 
     Returns:
-        By device whether it has changed; and the commit, empty when nothing has.
+        By device whether it has changed; and the commit of the history that has them all.
 
     Raises:
         PanshiError: PS-E8054, PS-E8055.
@@ -114,6 +115,7 @@ def row_of(
     last: datetime | None,
     now: datetime,
     stale_days: float = STALE_DAYS,
+    emulated: bool = False,
 ) -> NetworkBackupRow:
     """Return what a run records of a device.
 
@@ -121,10 +123,11 @@ def row_of(
         name: of the device.
         outcome: of reading it.
         changed: its configuration is another one than before.
-        commit: that keeps it; empty without a change.
+        commit: of the history that has it.
         last: when it was last read whole before this run.
         now: the time.
         stale_days: days without a backup after which that is a finding.
+        emulated: it is no real device.
     """
     found = outcome.value
     findings: list[dict[str, str]] = []
@@ -135,7 +138,7 @@ def row_of(
         elif now - last > timedelta(days=stale_days):
             days = (now - last).days
             findings.append({"code": "PS-E8052", "message": f"设备 {name} 已 {days} 天没有备份（{last:%Y-%m-%d}）"})
-    if found is not None and not found.copy.is_saved():
+    if found is not None and not found.copy.is_saved:
         lines = sum(line[:1] in "+-" for line in unsaved(found.copy).splitlines())
         what = f"与启动配置有 {lines} 行不同" if found.copy.startup else "从未保存"
         findings.append({"code": "PS-E8053", "message": f"设备 {name} 的运行配置{what}，重启会丢"})
@@ -147,8 +150,14 @@ def row_of(
         state="failed" if found is None else "changed" if changed else "same",
         platform="" if found is None else found.copy.platform,
         encoding="" if found is None else found.encoding,
-        saved=found is not None and found.copy.is_saved(),
-        commit=commit if changed else "",
+        saved=found is not None and found.copy.is_saved,
+        commit="" if found is None else commit,
+        sha256={} if found is None else {name: _sha256(text) for name, text in found.copy.shown.items()},
         last=f"{kept:%Y-%m-%dT%H:%M:%SZ}" if kept else "",
         findings=findings,
+        emulated=emulated,
     )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

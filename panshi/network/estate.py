@@ -1,5 +1,7 @@
 """The bridge from a device's Ansible variables to its session, and to the folder of what is kept about devices."""
 
+# mypy: disable-error-code="import-untyped"
+# (ansible-core has no types)
 from __future__ import annotations
 
 import os
@@ -8,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ansible.errors import AnsibleError
 
 from panshi.errors import PanshiError
 from panshi.harden.estate import estate_of
@@ -111,6 +115,8 @@ def logins_of(variables: Mapping[str, Any], template: Template) -> tuple[list[Lo
             logins.append(login_of(known, template, store))
         except PanshiError as error:
             refused[host] = error
+        except AnsibleError as error:
+            refused[host] = _unresolved(host, error)
     return logins, refused
 
 
@@ -152,6 +158,14 @@ def _encoding(host: str, name: str) -> str:
     except LookupError:
         raise _wrong(host, "panshi_net_encoding", f"{name!r} 不是字符编码") from None
     return name
+
+
+def _unresolved(host: str, error: Exception) -> PanshiError:
+    return PanshiError(
+        "PS-E8050",
+        f"设备 {host} 的变量解析不了：{str(error).splitlines()[0][:200]}",
+        "用 ansible-inventory --host 查看；没有连接这台设备",
+    )
 
 
 def _wrong(host: str, name: str, what: str) -> PanshiError:

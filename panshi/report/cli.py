@@ -16,6 +16,7 @@ from panshi.report.write import (
     audit_before,
     find_database,
     find_harden,
+    find_network_backup,
     find_patch,
     find_recovery,
     find_restore,
@@ -23,6 +24,7 @@ from panshi.report.write import (
     refuse,
     write_database,
     write_harden,
+    write_network_backup,
     write_patch,
     write_recovery,
     write_reports,
@@ -153,6 +155,17 @@ def database(
     path = _say(*find_database(records, run, estate))
     for file in write_database(path, formats=_words(formats), out=out):
         typer.echo(str(file))
+
+
+@app.command()
+def network_backup(
+    run: Annotated[str, typer.Option(help="网络设备备份的运行；不写则取最近一次，中断的也算")] = "",
+    estate: _Estate = "",
+    out: _Out = None,
+    records: _Records = Path("records"),
+) -> None:
+    """网络设备备份报告：每台设备是否读全并留存，运行配置是否已保存，最近一次备份是何时。"""
+    typer.echo(str(write_network_backup(_say(*find_network_backup(records, run, estate)), out=out)))
 
 
 @app.command()

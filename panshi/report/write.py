@@ -20,6 +20,7 @@ from panshi.report import (
     harden_html,
     harden_xlsx,
     html,
+    network_backup,
     patch,
     patch_docx,
     patch_html,
@@ -39,6 +40,7 @@ _PATCH = "patch_apply"
 _RESTORE = "restore_verify"
 _RECOVERY = "restore"
 _DATABASE = "db_review"
+_NETWORK_BACKUP = "network_backup"
 RESTORE_FORMATS = ("html", "docx")
 
 
@@ -178,6 +180,17 @@ def write_database(path: Path, *, formats: Sequence[str] = RESTORE_FORMATS, out:
     return [_save(file_of(path, kind, out), _RENDER_DATABASE[kind](run)) for kind in formats]
 
 
+def write_network_backup(path: Path, *, out: Path | None = None) -> Path:
+    """Write the report of a run of ``network_backup``; one that was killed will do.
+
+    Raises:
+        PanshiError: PS-E4003 the record was changed; PS-E4007 the run is still being written; PS-E4008 the file cannot
+            be written; PS-E4211 the run is of another job.
+    """
+    run = _ended_run(path, _NETWORK_BACKUP, "网络设备备份")
+    return _save(file_of(path, "html", out), network_backup.html(run))
+
+
 def _ended_run(path: Path, job: str, what: str) -> Run:
     """Return a run that is not being written any more, unchanged and of a job; one that was killed will do."""
     refuse(path, [one for one in verify_run(path) if not one.incomplete or is_running(path)])
@@ -239,6 +252,11 @@ def find_recovery(records: Path, name: str, estate: str) -> tuple[Path, list[Pat
 def find_database(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]:
     """Return the run of ``db_review`` that the operator means; as :func:`find_patch`."""
     return _find_ended(records, name, estate, _DATABASE)
+
+
+def find_network_backup(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]:
+    """Return the run of ``network_backup`` that the operator means; as :func:`find_patch`."""
+    return _find_ended(records, name, estate, _NETWORK_BACKUP)
 
 
 def _find_ended(records: Path, name: str, estate: str, job: str) -> tuple[Path, list[Path]]:

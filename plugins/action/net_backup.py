@@ -65,6 +65,7 @@ class ActionModule(ActionBase):
                 last=last.get(name),
                 now=utc_now(),
                 stale_days=arguments["stale_days"],
+                emulated=variables["hostvars"][name].get("lab_emulated") is True,
             )
             for name in sorted(found)
         ]

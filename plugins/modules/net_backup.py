@@ -38,6 +38,7 @@ EXAMPLES = """
   net_backup:
   register: network_backup
   run_once: true
+  delegate_to: localhost
 
 - name: Network_backup | Ensure this device is among them
   ansible.builtin.assert:
@@ -47,7 +48,7 @@ EXAMPLES = """
 
 RETURN = """
 commit:
-  description: Commit of the history that keeps what has changed; empty when nothing has.
+  description: Commit of the history that has what was read; the one before when nothing has changed.
   type: str
   returned: success
 results:

@@ -38,6 +38,7 @@ EXAMPLES = """
       cisco_ios: [show version]
   register: versions
   run_once: true
+  delegate_to: localhost
 """
 
 RETURN = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -50,11 +51,12 @@ def kept(folder: Path, copy: Copy, name: str = "SW1") -> str:
 
 def test_parsed_only_a_real_change_is_a_commit(tmp_path: Path) -> None:
     copy = Copy("huawei_vrp", VRP, VRP)
-    assert kept(tmp_path, copy)
-    assert not kept(tmp_path, copy)
-    assert not kept(tmp_path, replace(copy))
+    first = kept(tmp_path, copy)
+    assert first
+    assert kept(tmp_path, copy) == first
+    assert kept(tmp_path, replace(copy, running=f"!Software Version V200R019\n{VRP}")) == first
     later = replace(copy, running=VRP.replace("vlan batch 10", "vlan batch 10 20"))
-    assert kept(tmp_path, later)
+    assert kept(tmp_path, later) != first
     assert "+vlan batch 10 20" in git(tmp_path, "show", "HEAD")
     assert git(tmp_path, "log", "--format=%an").splitlines() == ["ops@panshi", "ops@panshi"]
 
@@ -73,7 +75,7 @@ def test_parsed_a_changed_secret_alone_is_kept_too(tmp_path: Path) -> None:
     first = Copy("huawei_vrp", VRP, VRP)
     commit = kept(tmp_path, first)
     second = replace(first, running=VRP.replace("abcdefgh", "hgfedcba"))
-    assert kept(tmp_path, second)
+    assert kept(tmp_path, second) != commit
     archive = Archive(tmp_path, KEY)
     assert archive.whole("SW1") == second
     assert archive.whole("SW1", commit) == first
@@ -116,6 +118,20 @@ def test_real_a_history_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(PanshiError) as failure:
         kept(tmp_path, Copy("huawei_vrp", VRP, ""))
     assert failure.value.code == "PS-E8054"
+
+
+def test_real_what_a_killed_git_left_is_taken_away(tmp_path: Path) -> None:
+    copy = Copy("huawei_vrp", VRP, VRP)
+    first = kept(tmp_path, copy)
+    lock = tmp_path / "backups" / ".git" / "index.lock"
+    lock.touch()
+    with pytest.raises(PanshiError) as failure:
+        kept(tmp_path, replace(copy, startup=""))
+    assert failure.value.code == "PS-E8054"
+    (tmp_path / "backups" / "SW1" / ".writing-x").touch()
+    os.utime(lock, (0, 0))
+    assert kept(tmp_path, replace(copy, startup="")) != first
+    assert "writing" not in git(tmp_path, "ls-files")
 
 
 def row(outcome: Outcome[Read], last: datetime | None = None) -> NetworkBackupRow:
@@ -175,7 +191,7 @@ def test_emulated_a_fleet_is_kept_and_the_bad_one_told(tmp_path: Path) -> None:
         "SW-cut": "PS-E8038",
     }
     assert sorted(archive.seen()) == sorted(changed)
-    assert keep_all(archive, found, run="r2", operator="ops@panshi") == (dict.fromkeys(changed, False), "")
+    assert keep_all(archive, found, run="r2", operator="ops@panshi") == (dict.fromkeys(changed, False), commit)
     assert SECRET not in git(tmp_path / "state", "log", "-p")
 
 
