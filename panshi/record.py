@@ -533,6 +533,49 @@ class NetworkBackupRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PolicyFindingRow(Row):
+    """What is wrong with an access policy or object although it is well formed.
+
+    ``finding`` is a key of ``panshi.network.policy.analyse.KINDS_ZH``, ``name`` the policy or object, ``other`` the
+    other policy of a pair, ``packet`` one that shows it (Chinese; empty where none can).
+    """
+
+    kind: ClassVar[str] = "policy_finding"
+    finding: str
+    title: str
+    name: str
+    other: str
+    owner: str
+    ticket: str
+    text: str
+    packet: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkPolicyRow(Row):
+    """The access policies of a network device, held against those written down, and what became of a change.
+
+    ``state`` is same, differs (found, nothing done), changed or failed. ``plan`` is the digest of the plan that was
+    carried out; ``opens`` and ``closes`` are Chinese lines with a packet for each policy that lets more, or less, pass.
+    """
+
+    kind: ClassVar[str] = "network_policy"
+    host: str
+    state: str
+    plan: str
+    lines: int
+    differences: Sequence[str]
+    opens: Sequence[str]
+    closes: Sequence[str]
+    guard: str
+    before: str
+    after: str
+    seconds: float
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EndRow(Row):
     """The last line of a complete run. ``seconds`` is the wall time of the job, ``exit`` its exit status."""
 
@@ -567,6 +610,8 @@ _LISTS: Mapping[type[Row], str] = {
     DatabaseRow: "databases",
     DatabaseChangeRow: "database_changes",
     NetworkBackupRow: "network_backups",
+    PolicyFindingRow: "policy_findings",
+    NetworkPolicyRow: "network_policies",
 }
 # What may stand between the first row and the last one, by its kind.
 ROWS: Mapping[str, type[Row]] = {**{row.kind: row for row in _LISTS}, SignedRow.kind: SignedRow}
@@ -624,6 +669,8 @@ class Run:
     databases: Sequence[DatabaseRow] = ()
     database_changes: Sequence[DatabaseChangeRow] = ()
     network_backups: Sequence[NetworkBackupRow] = ()
+    policy_findings: Sequence[PolicyFindingRow] = ()
+    network_policies: Sequence[NetworkPolicyRow] = ()
 
     def facts(self, host: str) -> Mapping[str, Any] | None:
         """Return the collected document of a host, read now, or None when nothing was collected.

@@ -18,8 +18,8 @@ from typing import Any
 
 from panshi.network.policy.analyse import findings
 from panshi.network.policy.change import device_change, firewall_dialect
+from panshi.network.policy.document import mistakes, understood
 from panshi.network.policy.firewall import Firewall, compiled
-from panshi.network.policy.model import mistakes, understood
 from panshi.network.policy.steps import steps
 
 TODAY = date(2026, 11, 22)

@@ -47,6 +47,7 @@ class Change:
     Attributes:
         lines: to be typed from the first view of the configuration mode, as ``panshi.network.config.patch`` gives them.
         intended: the whole configuration that they lead to; empty: any that differs from the one before.
+        made_from: digest (SHA-256, volatile lines aside) of the configuration they were made from; empty: of any.
         secrets: values in them to be hidden from every log and error.
         minutes: until the device goes back by itself, 1 to 120.
         patience: seconds after which going back is given up; 0: the timer and 120 more, or 60 without one.
@@ -55,6 +56,7 @@ class Change:
 
     lines: Sequence[str]
     intended: str = ""
+    made_from: str = ""
     secrets: Sequence[str] = ()
     minutes: int = 5
     patience: float = 0.0
@@ -116,8 +118,8 @@ def change(
 
     Raises:
         ChangeFailed: PS-E8004 it failed and is proven to be taken back; PS-E8005 that cannot be proven.
-        PanshiError: PS-E8000 to PS-E8003, PS-E8006 to PS-E8008: nothing was changed; PS-E8030 to PS-E8049 of the first
-            session.
+        PanshiError: PS-E8000 to PS-E8003, PS-E8006 to PS-E8008, PS-E8110: nothing was changed; PS-E8030 to PS-E8049 of
+            the first session.
     """
     began = time.monotonic()
     with login() as session:
@@ -130,6 +132,7 @@ def change(
             before = _ready(session)
             way = _way(session, before, guard, logins, wanted)
             mark = digest(normal(before, way.platform))
+            _is_made_from(wanted.made_from, mark, device)
             if not wanted.lines:
                 return Changed(device, guard.title, 0, mark, mark, time.monotonic() - began, earlier)
             journal.begin(Open(secrets.token_hex(4), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), mark))
@@ -167,6 +170,11 @@ def take_back_open(login: Login, *, state: Path, pause: float = 5.0, patience: f
     with login() as session, held(state, session.device.name) as journal:
         guard = guard_of(session.device.platform)
         return _earlier(session, journal, guard, (login,), Change((), pause=pause, patience=patience))
+
+
+def _is_made_from(wanted: str, mark: str, device: str) -> None:
+    if wanted and wanted != mark:
+        raise PanshiError("PS-E8110", f"设备 {device} 的配置自计划以来变了；没有改动", "重新生成计划，核对后再执行")
 
 
 def _refuse_reserved(device: str, lines: Sequence[str]) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 
 from panshi.network.policy.analyse import Finding, findings
+from panshi.network.policy.document import understood
 from panshi.network.policy.matrix import matrix, proof
-from panshi.network.policy.model import understood
 from panshi.network.policy.rules import PERMIT, verdict
 from panshi.network.policy.space import holds
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from panshi.errors import PanshiError
-from panshi.network.policy.model import load_policies, mistakes
+from panshi.network.policy.document import load_policies, mistakes
 
 from .test_analyse import CLEANUP, WEB, document
 

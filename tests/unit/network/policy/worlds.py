@@ -9,7 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from panshi.network.policy.model import PolicySet, mistakes, understood
+from panshi.network.policy.document import mistakes, understood
+from panshi.network.policy.model import PolicySet
 from panshi.network.policy.rules import PERMIT, Rule
 from panshi.network.policy.space import Packet, Product, Spans
 
