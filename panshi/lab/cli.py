@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -16,7 +17,8 @@ from rich.table import Table
 
 from panshi.errors import PanshiError
 from panshi.lab import preflight, ssh, state
-from panshi.lab.description import Host, Lab, load
+from panshi.lab.description import Device, Host, Lab, load
+from panshi.lab.devices import Devices, bring_up
 from panshi.lab.down import take_down
 from panshi.lab.drivers import connect
 from panshi.lab.errors import LabError, LabErrors
@@ -27,7 +29,7 @@ from panshi.lab.up import execute, prepare
 
 _DESCRIPTION = Path(__file__).parents[2] / "inventories" / "lab" / "lab.yml"
 
-app = typer.Typer(no_args_is_help=True, help="试验环境：在本机启动一组真实的 Linux 主机")
+app = typer.Typer(no_args_is_help=True, help="试验环境：在本机启动一组真实的 Linux 主机与仿真的网络设备")
 _console = Console()
 _errors = Console(stderr=True)
 
@@ -78,7 +80,7 @@ def up(
         # A hardened operations host has a umask of 027 or 077; the images must not inherit it.
         os.umask(0o022)
         lab, place = _open(description)
-        hosts = lab.select(_names(only))
+        hosts, boxes = lab.select(_names(only)), lab.select_devices(_names(only))
         findings = preflight.look(hosts, place.root)
         preflight.require_packages(findings)
         place.prepare()
@@ -91,15 +93,28 @@ def up(
             preflight.require(findings, lab, drivers.engine.network_interface(lab), new)
             place.link(description.parent)
             state.write(description.parent / "hosts.yml", render_inventory(lab))
-            with _progress(hosts) as report:
+            with _progress((*hosts, *boxes)) as report:
                 outcome = execute(plan, specs, drivers, key, report)
+                passwords = partial(_passwords, description.parent)
+                switched_on, errors = bring_up(boxes, Devices(place), passwords, report, fresh=fresh)
+                ssh.write_known_hosts(place, lab)
             seconds = time.monotonic() - started
             good = len(hosts) - len(outcome.errors)
             _console.print(
                 f"{good} 台主机就绪，本次创建或启动 {len(outcome.changed)} 台，用时 {seconds:.1f} 秒。", highlight=False
             )
-            if outcome.errors:
-                raise LabErrors(list(outcome.errors))
+            if boxes:
+                good = len(boxes) - len(errors)
+                _console.print(f"{good} 台仿真网络设备就绪，本次创建或启动 {len(switched_on)} 台。", highlight=False)
+            if outcome.errors or errors:
+                raise LabErrors([*outcome.errors, *errors])
+
+
+def _passwords(folder: Path, devices: Iterable[Device]) -> dict[str, str]:
+    # The store needs Ansible, which takes longer to load than all else that there is to do.
+    from panshi.lab.passwords import first_passwords
+
+    return first_passwords(folder, devices)
 
 
 @app.command()
@@ -113,10 +128,16 @@ def down(
         lab, place = _open(description)
         names = _names(only)
         hosts = lab.select(names) if names else ()
+        boxes = [box.name for box in lab.select_devices(names)] if names else None
         place.prepare()
         with state.lock(place):
-            removed, errors = take_down(connect(lab, place), hosts, images=images)
-            _console.print(f"已删除 {len(removed)} 台主机。", highlight=False)
+            devices = Devices(place)
+            switched_off = [name for name in devices.found() if boxes is None or name in boxes]
+            for name in switched_off:
+                devices.remove(name)
+            removed, errors = take_down(connect(lab, place), hosts, images=images) if hosts or not names else ([], [])
+            ssh.write_known_hosts(place, lab)
+            _console.print(f"已删除 {len(removed)} 台主机，{len(switched_off)} 台仿真网络设备。", highlight=False)
             if errors:
                 raise LabErrors(errors)
 
@@ -127,7 +148,7 @@ def status(description: _Description = _DESCRIPTION) -> None:
     with _one_line_errors():
         lab, place = _open(description)
         place.prepare()
-        found = rows(connect(lab, place))
+        found = rows(connect(lab, place), Devices(place))
         _console.print(_table(found))
         if not all(row.answers for row in found):
             raise typer.Exit(1)
@@ -142,17 +163,17 @@ def open_shell(
     """登录一台主机，或在其上运行一条命令。"""
     with _one_line_errors():
         lab, place = _open(description)
-        (host,) = lab.select([name])
+        one: Host | Device = next(iter(lab.select([name])), None) or lab.select_devices([name])[0]
         place.prepare()
-        found = connect(lab, place).found().get(name)
+        found = (connect(lab, place).found() if isinstance(one, Host) else Devices(place).found()).get(name)
         if found is None or not found.running:
             raise LabError("PS-E2012", f"主机 {name} 没有运行", "先运行 panshi lab up")
-        argv = [*ssh.command(place, host), *(command or [])]
+        argv = [*ssh.command(place, one), *(command or [])]
         os.execvp(argv[0], argv)
 
 
 @contextmanager
-def _progress(hosts: tuple[Host, ...]) -> Iterator[Callable[[str, str], None]]:
+def _progress(hosts: tuple[Host | Device, ...]) -> Iterator[Callable[[str, str], None]]:
     """Yield a function that shows what is being done to a host: live on a terminal, else one line per step."""
     if not _console.is_terminal:
         yield lambda name, text: _console.print(f"{name}：{text}", highlight=False)
@@ -175,12 +196,12 @@ def _table(found: list[Row]) -> Table:
     table.add_column("用途", overflow="fold")
     for row in found:
         table.add_row(
-            row.host.name,
-            "容器" if row.host.kind == "container" else "虚拟机",
-            str(row.host.address),
+            row.name,
+            row.kind,
+            row.address,
             row.state,
             "应答" if row.answers else "无应答",
-            "仿真" if row.host.emulated else "真实",
-            row.host.purpose,
+            "仿真" if row.emulated else "真实",
+            row.purpose,
         )
     return table

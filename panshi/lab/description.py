@@ -12,10 +12,12 @@ from typing import Any, Literal
 import yaml
 
 from panshi.lab.errors import LabError
+from panshi.network.config.rulebook import platforms
 
 # A host name is part of the tap interface's name "panshi-<host>", which the kernel limits to 15 characters.
 _HOST_NAME = re.compile(r"[a-z][a-z0-9]{1,7}")
 _LAB_NAME = re.compile(r"panshi-lab(-[a-z0-9]+)?")
+_LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,23 @@ class Host:
 
 
 @dataclass(frozen=True)
+class Device:
+    """One network device, always emulated: a process of this machine.
+
+    Attributes:
+        platform: its network operating system, as ``ansible_network_os`` names it.
+        address: on the loopback interface, its own.
+        port: of SSH.
+    """
+
+    name: str
+    platform: str
+    address: ipaddress.IPv4Address
+    port: int
+    purpose: str
+
+
+@dataclass(frozen=True)
 class Lab:
     """The whole lab. ``name`` is the podman network's name and the prefix of every container."""
 
@@ -63,6 +82,7 @@ class Lab:
     subnet: ipaddress.IPv4Network
     gateway: ipaddress.IPv4Address
     hosts: tuple[Host, ...]
+    devices: tuple[Device, ...] = ()
 
     def select(self, names: list[str]) -> tuple[Host, ...]:
         """Return the hosts of these names, all of them for an empty list.
@@ -70,13 +90,21 @@ class Lab:
         Raises:
             LabError: PS-E2010 for a name that is not in the description.
         """
-        known = {host.name for host in self.hosts}
+        self._check(names)
+        return tuple(host for host in self.hosts if not names or host.name in names)
+
+    def select_devices(self, names: list[str]) -> tuple[Device, ...]:
+        """Return the network devices of these names, as :meth:`select`."""
+        self._check(names)
+        return tuple(device for device in self.devices if not names or device.name in names)
+
+    def _check(self, names: list[str]) -> None:
+        known = {host.name for host in self.hosts} | {device.name for device in self.devices}
         unknown = [name for name in names if name not in known]
         if unknown:
             raise LabError(
                 "PS-E2010", f"试验环境里没有主机 {'、'.join(unknown)}", f"可用的主机：{'、'.join(sorted(known))}"
             )
-        return tuple(host for host in self.hosts if not names or host.name in names)
 
 
 def load(path: Path) -> Lab:
@@ -119,7 +147,12 @@ def parse(data: Mapping[str, Any]) -> Lab:
     addresses = [host.address for host in hosts]
     if len({*addresses, gateway}) != len(addresses) + 1:
         raise ValueError(f"主机地址重复，或占用了网关地址 {gateway}")
-    return Lab(name, subnet, gateway, hosts)
+    devices = tuple(_device(str(key), value) for key, value in data.get("devices", {}).items())
+    if twice := {host.name for host in hosts} & {device.name for device in devices}:
+        raise ValueError(f"{'、'.join(sorted(twice))} 既是主机又是网络设备")
+    if len({(device.address, device.port) for device in devices}) != len(devices):
+        raise ValueError("网络设备的地址与端口重复")
+    return Lab(name, subnet, gateway, hosts, devices)
 
 
 def _image(name: str, data: Mapping[str, Any]) -> Image:
@@ -156,3 +189,17 @@ def _host(name: str, data: Mapping[str, Any], images: Mapping[str, Image], subne
         purpose=str(data["purpose"]),
         user=str(data.get("user", "ops")),
     )
+
+
+def _device(name: str, data: Mapping[str, Any]) -> Device:
+    if not _HOST_NAME.fullmatch(name):
+        raise ValueError(f"设备名 {name} 必须是 2 到 8 个小写字母或数字，以字母开头")
+    if data["platform"] not in platforms():
+        raise ValueError(f"设备 {name} 的 platform 应为其中之一：{'、'.join(platforms())}")
+    address = ipaddress.IPv4Address(data["address"])
+    if address not in _LOOPBACK:
+        raise ValueError(f"设备 {name} 是仿真的，地址 {address} 应在 {_LOOPBACK} 内")
+    port = data["port"]
+    if not isinstance(port, int) or not 0 < port < 65536:
+        raise ValueError(f"设备 {name} 的 port 不是端口号")
+    return Device(name, str(data["platform"]), address, port, str(data["purpose"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from panshi.lab import ssh
 from panshi.lab.description import Host
 from panshi.lab.drivers import Drivers
 from panshi.lab.errors import LabError
@@ -32,7 +31,6 @@ def take_down(drivers: Drivers, only: tuple[Host, ...], *, images: bool) -> tupl
             removed.append(name)
         except (CommandError, OSError) as error:
             errors.append(_not_removed(f"主机 {name}", error))
-    ssh.write_known_hosts(drivers.state, drivers.lab)
     if not errors and found.keys() <= set(removed):
         try:
             drivers.remove_network()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from panshi.errors import PanshiError
 
 
@@ -13,9 +15,9 @@ class LabErrors(Exception):
     """Several independent failures of one command; the others of its hosts went well.
 
     Args:
-        errors: one LabError per failed host or missing precondition, never empty.
+        errors: one per failed host or missing precondition, never empty.
     """
 
-    def __init__(self, errors: list[LabError]) -> None:
+    def __init__(self, errors: Sequence[PanshiError]) -> None:
         super().__init__("; ".join(str(error) for error in errors))
         self.errors = errors

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from panshi.lab.description import Host, Lab
+from panshi.lab.description import Device, Host, Lab
 from panshi.lab.state import State
 
 # The group of the hosts that jobs are about; any other host serves those.
@@ -15,6 +15,8 @@ TARGETS = "linux"
 USER = "ops"
 # What is audited of a host that serves the others, by group: of most of them nothing.
 _TECHNOLOGIES = {"mariadb": "mysql"}
+# The group of the network devices.
+NETWORK = "network"
 _HEADER = """\
 ---
 # 由 panshi lab up 按 lab.yml 生成，不要手工修改。.state 指向本机的状态目录（密钥与 known_hosts 在那里，不进版本库）。
@@ -44,6 +46,8 @@ def render_inventory(lab: Lab) -> str:
     for host in lab.hosts:
         for group in groups_of(host):
             groups[group]["hosts"][host.name] = {}
+    for device in lab.devices:
+        groups[NETWORK]["hosts"][device.name] = {}
     data = {
         "all": {
             "hosts": {
@@ -56,7 +60,8 @@ def render_inventory(lab: Lab) -> str:
                     **({} if TARGETS in host.groups else {"panshi_targets": _targets(host)}),
                 }
                 for host in lab.hosts
-            },
+            }
+            | {device.name: _device(device) for device in lab.devices},
             "vars": {
                 "ansible_user": USER,
                 "ansible_become": True,
@@ -70,6 +75,19 @@ def render_inventory(lab: Lab) -> str:
     return _HEADER + yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=1000)
 
 
+def _device(device: Device) -> dict[str, Any]:
+    return {
+        "ansible_host": str(device.address),
+        "ansible_port": device.port,
+        "ansible_network_os": device.platform,
+        # It knows passwords only; they are in the estate's store.
+        "ansible_ssh_private_key_file": "",
+        "lab_emulated": True,
+        "lab_purpose": device.purpose,
+        "panshi_targets": ["network_device"],
+    }
+
+
 def render_ssh_config(lab: Lab, state: State) -> str:
     """Return the text of ``ssh_config``, for ``ssh -F`` and for Testinfra's ``--ssh-config``."""
     lines = ["# Written by panshi lab up."]
@@ -77,6 +95,8 @@ def render_ssh_config(lab: Lab, state: State) -> str:
         lines += [f"Host {host.name}", f"    HostName {host.address}"]
         if host.user != USER:
             lines.append(f"    User {host.user}")
+    for device in lab.devices:
+        lines += [f"Host {device.name}", f"    HostName {device.address}", f"    Port {device.port}"]
     options = {
         "User": USER,
         "IdentityFile": f'"{state.key}"',

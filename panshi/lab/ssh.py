@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterable
 from threading import Event
 
-from panshi.lab.description import Host, Lab
+from panshi.lab.description import Device, Host, Lab
 from panshi.lab.process import CommandError, run
 from panshi.lab.state import State, write
 
 _PAUSE = 0.5
-_RECORD = "host_keys.pub"
+RECORD = "host_keys.pub"
 
 
 def ensure_key(state: State) -> str:
@@ -27,26 +27,31 @@ def record_host_keys(state: State, host: Host, public_keys: Iterable[str]) -> No
     """Keep the public host keys of a new host, for ``write_known_hosts``."""
     directory = state.host(host.name)
     directory.mkdir(mode=0o700, exist_ok=True)
-    write(directory / _RECORD, "".join(f"{key}\n" for key in public_keys))
+    write(directory / RECORD, "".join(f"{key}\n" for key in public_keys))
 
 
 def has_host_keys(state: State, name: str) -> bool:
     """Tell whether the public keys of a host are recorded, which is the last step of making it."""
-    return (state.host(name) / _RECORD).is_file()
+    return (state.host(name) / RECORD).is_file()
 
 
 def write_known_hosts(state: State, lab: Lab) -> None:
-    """Write known_hosts from the recorded keys of the lab's hosts."""
+    """Write known_hosts from the recorded keys of the lab's hosts and devices."""
     lines = []
     for host in lab.hosts:
-        recorded = state.host(host.name) / _RECORD
+        recorded = state.host(host.name) / RECORD
         if recorded.is_file():
             keys = recorded.read_text(encoding="utf-8").splitlines()
             lines += [f"{host.name},{host.address} {key}" for key in keys]
+    for device in lab.devices:
+        recorded = state.device(device.name) / RECORD
+        if recorded.is_file():
+            key = recorded.read_text(encoding="utf-8").strip()
+            lines.append(f"[{device.name}]:{device.port},[{device.address}]:{device.port} {key}")
     write(state.known_hosts, "".join(f"{line}\n" for line in lines))
 
 
-def command(state: State, host: Host, *options: str) -> list[str]:
+def command(state: State, host: Host | Device, *options: str) -> list[str]:
     """Return the argument list of a plain ssh to a lab host, to which a remote command can be appended."""
     return ["ssh", "-F", str(state.ssh_config), *options, host.name]
 

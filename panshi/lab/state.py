@@ -90,10 +90,19 @@ class State:
         """Return the directory of one host: its public host keys and, for a VM, its disk and process."""
         return self.hosts / name
 
+    @property
+    def devices(self) -> Path:
+        """The directories of the emulated network devices."""
+        return self.root / "devices"
+
+    def device(self, name: str) -> Path:
+        """Return the directory of one device: its description, process, host key and flash memory."""
+        return self.devices / name
+
     def prepare(self) -> None:
         """Create the directories, readable by their owner only."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for directory in (self.images, self.logs, self.hosts):
+        for directory in (self.images, self.logs, self.hosts, self.devices):
             directory.mkdir(mode=0o700, exist_ok=True)
 
     def link(self, inventory: Path) -> None:
@@ -111,6 +120,7 @@ def write(path: Path, text: str, mode: int = 0o644) -> None:
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.touch(mode=0o600)  # what is secret is never open to others, not even for a moment
     fresh.write_text(text, encoding="utf-8")
     fresh.chmod(mode)
     fresh.replace(path)

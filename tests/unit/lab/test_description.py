@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from panshi.lab.description import Lab, load
+from panshi.lab.description import Lab, load, parse
 from panshi.lab.errors import LabError
 
 from .conftest import description
 
 REPOSITORY = Path(__file__).parents[3]
+DEVICE = {"platform": "huawei_vrp", "address": "127.0.64.9", "port": 2222, "purpose": "a switch"}
 
 
 def test_the_committed_description_is_valid() -> None:
@@ -31,6 +32,15 @@ def test_selecting_nothing_selects_all(lab: Lab) -> None:
 
 def test_selecting_keeps_the_order_of_the_description(lab: Lab) -> None:
     assert [host.name for host in lab.select(["kernel", "web"])] == ["web", "kernel"]
+
+
+def test_hosts_and_devices_are_selected_by_the_same_names() -> None:
+    lab = parse(description() | {"devices": {"sw9": DEVICE}})
+    assert [host.name for host in lab.select(["web", "sw9"])] == ["web"]
+    assert [device.name for device in lab.select_devices(["web", "sw9"])] == ["sw9"]
+    assert lab.select_devices([]) == lab.devices
+    with pytest.raises(LabError, match="nope"):
+        lab.select_devices(["nope"])
 
 
 def test_an_unknown_host_is_named(lab: Lab) -> None:
@@ -53,10 +63,18 @@ def test_an_unknown_host_is_named(lab: Lab) -> None:
         (("hosts", "web", "address"), "192.0.2.12", "重复"),
         (("hosts", "web", "address"), "not an address", "not an address"),
         (("hosts",), ["web"], "list"),
+        (("devices", "sw9", "platform"), "junos", "platform"),
+        (("devices", "sw9", "address"), "192.0.2.9", "127.0.0.0/8"),
+        (("devices", "sw9", "port"), "ssh", "port"),
+        (("devices", "sw9", "port"), 0, "port"),
+        (("devices", "web"), DEVICE | {"port": 23}, "既是主机又是网络设备"),
+        (("devices", "sw8"), DEVICE, "重复"),
+        (("devices", "SW"), DEVICE, "设备名"),
     ],
 )
 def test_a_mistake_is_said_in_one_line(tmp_path: Path, where: tuple[str, ...], value: object, expected: str) -> None:
     data = description()
+    data["devices"] = {"sw9": dict(DEVICE)}
     place = data
     for key in where[:-1]:
         place = place[key]
