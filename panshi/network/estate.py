@@ -16,17 +16,21 @@ from ansible.errors import AnsibleError
 from panshi.errors import PanshiError
 from panshi.harden.estate import estate_of
 from panshi.inventory import plain
+from panshi.network.account.reach import Reach
 from panshi.network.session import Device, Session, open_device
 from panshi.network.session.platforms import WINDOW
 from panshi.record import safe_name
 from panshi.secret.estate import store_of
-from panshi.secret.model import SecretId
+from panshi.secret.model import SecretId, Slot
 from panshi.secret.store import Store, missing
 
 Template = Callable[[Any], Any]
 # Kind of a device's accounts in the store.
 TARGET = "network"
 ENABLE = "enable"
+_PASSWORDS = ("ansible_password", "ansible_ssh_pass", "ansible_ssh_password")
+# The current one works until another one is proven.
+_LIKELIEST: tuple[Slot, ...] = ("current", "pending", "previous")
 # What a device's variables must hold for the functions below, beside those of the connection.
 VARIABLES = ("panshi_net_*", "ansible_network_os", "panshi_secret_store", "panshi_estate")
 
@@ -91,10 +95,33 @@ def login_of(variables: Mapping[str, Any], template: Template, store: Store | No
             raise missing(str(secret))
         return entry.current.value
 
-    password = str(value("ansible_password", "ansible_ssh_pass", "ansible_ssh_password")) or ("" if key else kept(user))
+    password = str(value(*_PASSWORDS)) or ("" if key else kept(user))
     enable = value("panshi_net_enable", default=False)
     # `true` says that there is one, in the store.
     return Login(device, password, kept(ENABLE) if enable is True else str(enable or ""))
+
+
+def reach_of(variables: Mapping[str, Any], template: Template, store: Store) -> Reach:
+    """Return how a device is reached while passwords of its accounts change.
+
+    Args:
+        variables: as for :func:`login_of`.
+        template: resolves one value.
+        store: of the estate; asked at each login, since the administrator's own password may be one that changes.
+
+    Raises:
+        PanshiError: as :func:`login_of`.
+    """
+    login = login_of(variables, template, store)
+    secret = SecretId(login.device.name, TARGET, login.device.user)
+
+    def passwords() -> list[str]:
+        known = store.read(secret).known() if not login.device.key_file else {}
+        return [*(known[slot] for slot in _LIKELIEST if slot in known), login.password]
+
+    named = [variables[name] for name in _PASSWORDS if variables.get(name) is not None]
+    literal = any(str(one) == plain(template(one)) for one in named)
+    return Reach(login.device, passwords, state_of(variables, template), login.enable, literal)
 
 
 def logins_of(variables: Mapping[str, Any], template: Template) -> tuple[list[Login], dict[str, PanshiError]]:

@@ -23,7 +23,9 @@ from panshi.secret.ssh_key import AccountKey, Place
 from panshi.secret.userfile import FileUser
 
 if TYPE_CHECKING:
+    from panshi.network.account.reach import Reach
     from panshi.secret.declared import Declared, Dependence
+    from panshi.secret.device import DeviceAccount
     from panshi.secret.model import Entry, Slot
     from panshi.secret.rotate import Dependent, Target
 
@@ -53,6 +55,9 @@ class Means(Protocol):
 
     def known(self, secret: SecretId) -> Mapping[Slot, str]:
         """Return what the store knows at this moment of another account, as of the one that administers this one."""
+
+    def device(self) -> Reach:
+        """Return how the network device is reached that the account is on, and as whom it is changed."""
 
     def carry(self, account: str, known: set[str], value: str) -> None:
         """Give the connection itself a new password, wherever it uses one of the known ones of this local account."""
@@ -143,6 +148,13 @@ def _linux(one: Declared, entry: Entry, means: Means) -> LinuxAccount:
     )
 
 
+def _network(one: Declared, entry: Entry, means: Means) -> DeviceAccount:
+    # Here, since netmiko takes longer to load than everything else of a rotation.
+    from panshi.secret.device import DeviceAccount
+
+    return DeviceAccount(one.secret.account, means.device())
+
+
 def _mysql(one: Declared, entry: Entry, means: Means) -> DatabaseAccount:
     return DatabaseAccount(one.host, one.secret.account, one.at, partial(means.ask, "panshi_mysql"))
 
@@ -213,6 +225,7 @@ _FILE: Mapping[str, Option] = {"file": PATH, "url": URL, "ca": PATH}
 KINDS: Mapping[str, Kind] = {
     "linux": Kind(_linux, carries=True),
     "ssh_key": Kind(_ssh_key, {"hosts": HOSTS}, shared=True, policy=key_policy_of, whole=private_key, carries=True),
+    "network": Kind(_network, carries=True),
     "mysql": Kind(_mysql, {"socket": PATH}, shared=True, problem=name_problem),
     "redis": Kind(
         _redis,

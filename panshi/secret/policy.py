@@ -19,7 +19,7 @@ CLASSES: Mapping[str, str] = {
 # Characters that are taken for each other on paper, on a console, or by telephone.
 _LOOK_ALIKES = frozenset("0O1lI|5S2Z8B")
 # What a product does not take in a password at all.
-_FORBIDDEN: Mapping[str, str] = {"linux": ":", "mysql": "\\"}
+_FORBIDDEN: Mapping[str, str] = {"linux": ":", "mysql": "\\", "network": "%"}
 _LONGEST = 64
 # pam_pwquality counts both; a target that limits them should not refuse a good password by bad luck.
 _RUN = 3

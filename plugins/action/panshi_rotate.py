@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
@@ -26,6 +26,9 @@ from panshi.secret.login import in_memory, in_one_line, key_login, password_logi
 from panshi.secret.model import Entry, SecretId, Slot
 from panshi.secret.rotate import Answer, Dependent, Order, due, imported, rotate, rotation_row
 from panshi.secret.store import Store
+
+if TYPE_CHECKING:
+    from panshi.network.account.reach import Reach
 
 _CHANGES = ("set", "dependent", "retired", "promoted")
 
@@ -182,6 +185,13 @@ class ActionModule(ActionBase):
             return None
         return key_login(self._variables, self._templar.template, self._play_context, account)
 
+    def device(self, store: Store) -> Reach:
+        """Return how the network device is reached that this action is for."""
+        # Here, since netmiko takes longer to load than everything else of a rotation.
+        from panshi.network.estate import reach_of
+
+        return reach_of(self._variables, self._templar.template, store)
+
     def for_other_host(self, host: str) -> ActionModule:
         """Return this action for another host."""
         other: ActionModule = for_other_host(self, host, self._variables)
@@ -244,6 +254,10 @@ class _Means:
     def known(self, secret: SecretId) -> Mapping[Slot, str]:
         """Return what the store knows of another account."""
         return self._store.read(secret).known()
+
+    def device(self) -> Reach:
+        """Return how the network device is reached that this action is for."""
+        return self._action.device(self._store)
 
     def carry(self, account: str, known: set[str], value: str) -> None:
         """Give the connection a new password."""

@@ -1,0 +1,216 @@
+"""The lines that make, change and take away a local account, in the words of each platform (pure).
+
+All lines are typed from the first view of the configuration mode, as :class:`panshi.network.change.Change` takes them.
+[D] is what vendors document, [K] professional knowledge that no real device has confirmed yet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from panshi.errors import PanshiError
+from panshi.network.account.model import Account, Accounts, Wanted
+
+_NAME = re.compile(r"[A-Za-z0-9_][\w.@-]{0,30}", re.ASCII)
+# What terminals take on all five platforms: "?" asks for help, a quote opens a text, "%" may begin VRP's ciphertext.
+_PASSWORD = re.compile(r"[A-Za-z0-9_.,:;+*=@#~^&!/()<>\[\]{}|-]{8,63}")
+# Services of VRP and Comware by which people come in.
+SERVICES = frozenset({"ssh", "terminal", "telnet", "ftp", "http", "https"})
+
+
+class Dialect(Protocol):
+    """How a family of platforms says it. ``accounts`` are all that the device has."""
+
+    @property
+    def levels(self) -> bool:
+        """An account has a level, and not roles."""
+
+    @property
+    def services(self) -> bool:
+        """An account has services of its own."""
+
+    def password(self, accounts: Accounts, name: str, value: str) -> list[str]:
+        """Return what gives an account that is there a new password."""
+
+    def present(self, accounts: Accounts, wanted: Wanted, value: str) -> list[str]:
+        """Return what makes an account as it is wanted; with a password where one is given."""
+
+    def absent(self, name: str) -> list[str]:
+        """Return what takes an account away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vrp:
+    """Huawei.
+
+    Args:
+        level: the words before an account's level: ``privilege level`` of VRP 5, ``level`` of VRP 8 [D: CloudEngine].
+    """
+
+    level: str
+    levels: bool = True
+    services: bool = True
+
+    def password(self, accounts: Accounts, name: str, value: str) -> list[str]:
+        """Return the line in the view aaa; a password kept by the reversible ``cipher`` becomes irreversible."""
+        return ["aaa", f"local-user {name} password irreversible-cipher {value}", "quit"]
+
+    def present(self, accounts: Accounts, wanted: Wanted, value: str) -> list[str]:
+        """Return the lines in the view aaa, and for SSH those of the user."""
+        account = accounts.get(wanted.name, Account(wanted.name))
+        services = wanted.services or (frozenset({"ssh"}) if wanted.name not in accounts else account.services)
+        user = f"local-user {wanted.name}"
+        lines = self.password(accounts, wanted.name, value)[1:-1] if value else []
+        if wanted.level is not None and account.level != str(wanted.level):
+            lines.append(f"{user} {self.level} {wanted.level}")
+        if services == account.services:
+            return ["aaa", *lines, "quit"] if lines else []
+        lines = ["aaa", *lines, f"{user} service-type {' '.join(sorted(services))}", "quit"]
+        # Without these SSH asks the user for no password [D: "ssh user authentication-type"].
+        ssh = ["", " authentication-type password", " service-type stelnet"] if "ssh" in services else []
+        return [*lines, *(f"ssh user {wanted.name}{words}" for words in ssh)]
+
+    def absent(self, name: str) -> list[str]:
+        """Return the line in the view aaa, and the SSH user's."""
+        return ["aaa", f"undo local-user {name}", "quit", f"undo ssh user {name}"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comware:
+    """H3C: an account is a view."""
+
+    levels: bool = False
+    services: bool = True
+
+    def password(self, accounts: Accounts, name: str, value: str) -> list[str]:
+        """Return the line in the account's view; the device keeps a hash of it."""
+        return [_comware_view(name), f"password simple {value}", "quit"]
+
+    def present(self, accounts: Accounts, wanted: Wanted, value: str) -> list[str]:
+        """Return the lines in the account's view; what is too much goes after what is missing was given."""
+        # A new account is a network-operator until it is told otherwise [D: RBAC, default user role].
+        account = accounts.get(wanted.name, Account(wanted.name, roles=frozenset({"network-operator"})))
+        services = wanted.services or (frozenset({"ssh"}) if wanted.name not in accounts else account.services)
+        roles = frozenset({wanted.role}) if wanted.role else account.roles
+        lines = [f"password simple {value}"] if value else []
+        for words, old, new in (
+            ("service-type", account.services, services),
+            ("authorization-attribute user-role", account.roles, roles),
+        ):
+            lines += [f"{words} {one}" for one in sorted(new - old)]
+            lines += [f"undo {words} {one}" for one in sorted(old - new)]
+        return [_comware_view(wanted.name), *lines, "quit"] if lines else []
+
+    def absent(self, name: str) -> list[str]:
+        """Return the line that takes the view away."""
+        return [f"undo {_comware_view(name)}"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ios:
+    """Cisco IOS and Ruijie RGOS: an account is one line.
+
+    Args:
+        scrypt: there is ``algorithm-type scrypt`` (type 9) in newer releases [D: IOS 15.3(3)M, IOS XE 3.10]; used
+            where the device shows such hashes already.
+    """
+
+    scrypt: bool
+    levels: bool = True
+    services: bool = False
+
+    def password(self, accounts: Accounts, name: str, value: str) -> list[str]:
+        """Return the line with the level that the account has."""
+        return [self._line(accounts, name, accounts[name].level, value)]
+
+    def present(self, accounts: Accounts, wanted: Wanted, value: str) -> list[str]:
+        """Return the line; without a new password the hash as it is shown, which may be typed again [D]."""
+        account = accounts.get(wanted.name, Account(wanted.name, "1"))
+        level = account.level if wanted.level is None else str(wanted.level)
+        if value:
+            return [self._line(accounts, wanted.name, level, value)]
+        same = level == account.level
+        return [] if same else [f"username {wanted.name} privilege {level} {account.word} {account.password}"]
+
+    def absent(self, name: str) -> list[str]:
+        """Return the line that takes it away."""
+        return [f"no username {name}"]
+
+    def _line(self, accounts: Accounts, name: str, level: str, value: str) -> str:
+        word = accounts[name].word if name in accounts else ""
+        newest = any(one.password.startswith(("8 ", "9 ")) for one in accounts.values())
+        algorithm = "algorithm-type scrypt " if self.scrypt and newest and word != "password" else ""
+        return f"username {name} privilege {level} {algorithm}{word or 'secret'} {value}"
+
+
+_DIALECTS: Mapping[str, Dialect] = {
+    "huawei_vrp": Vrp("privilege level"),
+    "huawei_vrpv8": Vrp("level"),
+    "hp_comware": Comware(),
+    "ruijie_os": Ios(scrypt=False),
+    "cisco_ios": Ios(scrypt=True),
+}
+
+
+def password_lines(accounts: Accounts, platform: str, name: str, value: str) -> list[str]:
+    """Return the lines that give an account a new password.
+
+    Raises:
+        PanshiError: PS-E8150 the device does not have it, or would take characters of the password for something else.
+    """
+    _fits(name, value)
+    if name not in accounts:
+        raise unfit(name, "设备的运行配置里没有这个账户")
+    return _DIALECTS[platform].password(accounts, name, value)
+
+
+def presence_lines(accounts: Accounts, wanted: Wanted, platform: str, value: str = "") -> list[str]:
+    """Return the lines that make an account as it is wanted; none when it is so.
+
+    Args:
+        accounts: that the device has.
+        wanted: as it is to be.
+        platform: of the device.
+        value: new password; empty leaves it.
+
+    Raises:
+        PanshiError: PS-E8150 what is wanted does not fit the platform, or an absent account has no password.
+    """
+    dialect = _DIALECTS[platform]
+    _fits(wanted.name, value)
+    if wanted.level is not None and not (dialect.levels and 0 <= wanted.level <= 15):
+        raise unfit(wanted.name, "level 应为 0～15" if dialect.levels else "Comware 用 role，不用 level")
+    if wanted.role and (dialect.levels or not _NAME.fullmatch(wanted.role)):
+        raise unfit(wanted.name, "role 只用于 Comware，其他平台用 level" if dialect.levels else "role 写得不对")
+    if wanted.services is not None and not dialect.services:
+        raise unfit(wanted.name, "此平台的账户没有服务类型，在 line vty 的 transport input 里限定")
+    if wanted.services is not None and not (wanted.services and wanted.services <= SERVICES):
+        raise unfit(wanted.name, f"services 应从 {'、'.join(sorted(SERVICES))} 中选")
+    if wanted.name not in accounts and not value:
+        raise unfit(wanted.name, "新账户没有密码")
+    return dialect.present(accounts, wanted, value)
+
+
+def removal_lines(accounts: Accounts, name: str, platform: str) -> list[str]:
+    """Return the lines that take an account away; none when it is not there."""
+    _fits(name, "")
+    return _DIALECTS[platform].absent(name) if name in accounts else []
+
+
+def unfit(name: str, why: str) -> PanshiError:
+    """Return the error for an account that cannot be made as it is wanted."""
+    return PanshiError("PS-E8150", f"账户 {name!r}：{why}；没有改动", "写法见 docs/runbook-network.md“口令”")
+
+
+def _fits(name: str, value: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise unfit(name, "账户名应为字母、数字与 _ . @ -，不超过 31 个")
+    if value and not _PASSWORD.fullmatch(value):
+        raise unfit(name, "密码应为 8～63 个 ASCII 字符，不含空格、引号、反斜线与 ? % $")
+
+
+def _comware_view(name: str) -> str:
+    return f"local-user {name} class manage"
