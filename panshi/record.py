@@ -576,6 +576,33 @@ class NetworkPolicyRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkChangeRow(Row):
+    """The configuration of a network device, held against what is written down, and what became of a change.
+
+    ``state`` is same, differs (found, nothing done), changed or failed. ``plan`` is the digest of the plan that was
+    carried out, ``commands`` and ``differences`` are without secrets, ``steps`` are {step, detail, seconds} of the
+    change (``panshi/network/change/transaction.py``). ``unproven``: the change has failed, and that the device is as
+    before is not proven.
+    """
+
+    kind: ClassVar[str] = "network_change"
+    host: str
+    state: str
+    platform: str
+    plan: str
+    commands: Sequence[str]
+    differences: str
+    guard: str
+    steps: Sequence[Mapping[str, Any]]
+    before: str
+    after: str
+    seconds: float
+    unproven: bool
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EndRow(Row):
     """The last line of a complete run. ``seconds`` is the wall time of the job, ``exit`` its exit status."""
 
@@ -610,6 +637,7 @@ _LISTS: Mapping[type[Row], str] = {
     DatabaseRow: "databases",
     DatabaseChangeRow: "database_changes",
     NetworkBackupRow: "network_backups",
+    NetworkChangeRow: "network_changes",
     PolicyFindingRow: "policy_findings",
     NetworkPolicyRow: "network_policies",
 }
@@ -669,6 +697,7 @@ class Run:
     databases: Sequence[DatabaseRow] = ()
     database_changes: Sequence[DatabaseChangeRow] = ()
     network_backups: Sequence[NetworkBackupRow] = ()
+    network_changes: Sequence[NetworkChangeRow] = ()
     policy_findings: Sequence[PolicyFindingRow] = ()
     network_policies: Sequence[NetworkPolicyRow] = ()
 

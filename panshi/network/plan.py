@@ -16,9 +16,8 @@ from typing import Any
 
 import yaml
 
-from panshi.document import read_document
+from panshi.document import digest, read_document
 from panshi.errors import PanshiError
-from panshi.patch import digest
 
 FORMAT = 1
 _HEAD = "# 磐石网络变更计划：逐台设备的差异与将要输入的命令。批准的是它的摘要（SHA-256）；改动任何内容都须重新批准。\n"
@@ -140,3 +139,12 @@ def approved(plan: Plan, sha256: str) -> None:
         raise PanshiError("PS-E8109", "没有给出批准的摘要", "加 -e plan_sha256=<生成计划时显示的摘要>")
     if sha256.strip().lower() != plan.sha256():
         raise PanshiError("PS-E8109", "计划的内容与批准的摘要不符：批准之后被改过，或摘要抄错", _AGAIN)
+
+
+def lines_of(plan: Plan) -> list[str]:
+    """Return what the operator is shown of a plan."""
+    found = []
+    for name, one in plan.devices.items():
+        found.append(f"设备 {name}：{len(one.commands)} 条命令")
+        found += [f"  {title}：{line}" for title, lines in one.review.items() for line in lines]
+    return found

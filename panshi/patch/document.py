@@ -7,8 +7,9 @@ from pathlib import Path
 
 from openpyxl import Workbook
 
+from panshi.document import digest
 from panshi.errors import PanshiError
-from panshi.patch.plan import Plan, digest
+from panshi.patch.plan import Plan
 from panshi.report.sheet import SIGNATURE, Table, new_book, packed
 
 _LISTS = (

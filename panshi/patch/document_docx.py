@@ -7,9 +7,10 @@ from pathlib import Path
 
 from docx.document import Document
 
+from panshi.document import digest
 from panshi.errors import PanshiError
 from panshi.patch.document import copy_text
-from panshi.patch.plan import Plan, digest
+from panshi.patch.plan import Plan
 from panshi.record import utc_now
 from panshi.report import page
 from panshi.report.text import names

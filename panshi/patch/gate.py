@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from panshi.document import digest
 from panshi.errors import PanshiError
-from panshi.patch.plan import Plan, digest
+from panshi.patch.plan import Plan
 
 
 def refusals(plan: Plan, signed: str, now: dt.datetime) -> list[PanshiError]:

@@ -1,12 +1,10 @@
 """A patch plan: which host gets which versions, in which wave, and what that costs (pure but for load and save).
 
-The plan is a YAML file that a person may edit and then signs. What is signed is its digest: the SHA-256 of its content
-in canonical JSON, so that comments and order of keys do not matter and everything else does.
+The plan is a YAML file that a person may edit and then signs. What is signed is its digest (``panshi/document.py``).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -181,12 +179,6 @@ def _partners(one: str, other: str, hosts: Mapping[str, Mapping[str, Any]]) -> b
     if mine.get("group") and mine.get("group") == yours.get("group"):
         return True
     return other in (mine.get("drained_by") or ()) or one in (yours.get("drained_by") or ())
-
-
-def digest(document: Mapping[str, Any]) -> str:
-    """Return what is signed: the SHA-256 of a plan's content."""
-    canonical = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
 
 
 def save_plan(path: Path, document: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import count
 from typing import Any
 
-from panshi.patch.plan import digest
+from panshi.document import digest
 from panshi.record import ChangeRow, GuardRow, HostRow, PatchRow, Run, ServiceRow, SkipRow
 from panshi.report.text import beijing, clock
 from panshi.verdict import Status

@@ -1,7 +1,8 @@
 """Changes of network devices with a way back that does not need the controller where the platform allows it."""
 
 from panshi.network.change.guards import GUARDS, Guard, guard_of
-from panshi.network.change.transaction import Change, Changed, ChangeFailed, Probe, change, take_back_open
+from panshi.network.change.journal import digest
+from panshi.network.change.transaction import Change, Changed, ChangeFailed, Probe, Tell, change, take_back_open
 from panshi.network.change.way_back import Login
 
 __all__ = [
@@ -12,7 +13,9 @@ __all__ = [
     "Guard",
     "Login",
     "Probe",
+    "Tell",
     "change",
+    "digest",
     "guard_of",
     "take_back_open",
 ]

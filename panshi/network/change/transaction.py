@@ -40,6 +40,12 @@ class Probe:
     failing: Callable[[Session], str]
 
 
+# Told of every step that is done: its name, and a detail in Chinese.
+#   begun, pushed (armed, where the device can be), logged_in (anew), probed, confirmed, saved (and compared),
+#   taken_back (and proven), lost (not proven to be taken back)
+Tell = Callable[[str, str], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change that was reviewed.
@@ -106,6 +112,7 @@ def change(
     state: Path,
     probes: Sequence[Probe] = (),
     login_after: Login | None = None,
+    tell: Tell = lambda step, detail: None,
 ) -> Changed:
     """Carry a change out.
 
@@ -136,15 +143,20 @@ def change(
             if not wanted.lines:
                 return Changed(device, guard.title, 0, mark, mark, time.monotonic() - began, earlier)
             journal.begin(Open(secrets.token_hex(4), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), mark))
+            tell("begun", earlier)
             try:
                 guard.push(session, wanted.lines, wanted.minutes, wanted.secrets)
-                after = _proven(logins[0], probes, way.platform)
+                tell("pushed", f"{len(wanted.lines)} 行，{guard.title}")
+                after = _proven(logins[0], probes, way.platform, tell)
                 _took_effect(after, before, wanted.intended, way.platform)
                 guard.confirm(session)
                 _unchanged(session, after, way.platform)
+                tell("confirmed", "")
                 session.save()
+                tell("saved", "")
             except BaseException as error:
                 failure = _taken_back(session, error, way, journal)
+                tell("taken_back" if failure.proven else "lost", failure.message)
                 if not isinstance(error, Exception):
                     raise
                 raise failure from error
@@ -242,12 +254,12 @@ def _earlier(session: Session, journal: Journal, guard: Guard, logins: tuple[Log
     return f"{left.began} 开始而没有结束的变更已撤回"
 
 
-def _proven(login: Login, probes: Sequence[Probe], platform: str) -> str:
+def _proven(login: Login, probes: Sequence[Probe], platform: str, tell: Tell) -> str:
     """Log in anew, ask the probes, and return the configuration that is running."""
     try:
         with login() as session:
-            found = ((probe.title, probe.failing(session)) for probe in probes)
-            failing = next((f"探测“{title}”不成立：{why}" for title, why in found if why), "")
+            tell("logged_in", "")
+            failing = _failing(session, probes, tell)
             after = normal(session.running(), platform)
     except PanshiError as error:
         # Not the first session's: that may still answer.
@@ -255,6 +267,14 @@ def _proven(login: Login, probes: Sequence[Probe], platform: str) -> str:
     if failing:
         raise PanshiError("PS-E8009", f"变更后{failing}", "")
     return after
+
+
+def _failing(session: Session, probes: Sequence[Probe], tell: Tell) -> str:
+    for probe in probes:
+        if why := probe.failing(session):
+            return f"探测“{probe.title}”不成立：{why}"
+        tell("probed", probe.title)
+    return ""
 
 
 def _took_effect(after: str, before: str, intended: str, platform: str) -> None:

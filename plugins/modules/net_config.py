@@ -1,0 +1,106 @@
+"""Documentation of the action plugin of the same name; nothing of it runs on a device."""
+
+from __future__ import annotations
+
+DOCUMENTATION = """
+module: net_config
+short_description: Bring the configuration of a network device to what is written down
+version_added: "1.0.0"
+author: Panshi
+description:
+  - Reads the running configuration, holds it against the text, and sends the commands from one to the other. Huawei
+    VRP5 and VRPv8, H3C Comware V7, Ruijie RGOS, Cisco IOS.
+  - All of it or nothing. The change is made under the device's own timer where it has one, proven through a new login
+    and the probes, confirmed and saved; else the device is taken back to where it was, and that is proven, too.
+  - A device that has the configuration already is left alone.
+  - Secrets are masked in everything that is returned. Passwords are not for this module; a device shows them hashed, so
+    that a password in clear would never be there; use M(net_account).
+options:
+  config:
+    description: Configuration, or a part of one, as the device shows it; see docs/network-config.md.
+    type: str
+    required: true
+  scope:
+    description:
+      - How much of the device C(config) speaks for. V(merge) takes nothing away that is not named by a negative line
+        (C(undo …), C(no …)). V(sections) makes the views that it names exactly as written. V(whole) makes everything
+        so, and must end with the closing line.
+    type: str
+    choices: [merge, sections, whole]
+    default: merge
+  probes:
+    description:
+      - What must be so afterwards, asked through the new login. Each has C(command) (one that only reads), C(match) (a
+        regular expression that its output must contain) and perhaps C(title).
+    type: list
+    elements: dict
+    default: []
+  minutes:
+    description: Until the device goes back by itself when nobody confirms, where the platform can; 1 to 120.
+    type: int
+    default: 5
+  plan:
+    description: Plan to be carried out, as playbooks/network_change.yml writes it; without one, what differs is pushed.
+    type: path
+  plan_sha256:
+    description: Digest of the plan that was approved; required with C(plan).
+    type: str
+    default: ""
+notes:
+  - Devices are described by C(ansible_host), C(ansible_port), C(ansible_user), C(ansible_network_os) and
+    C(panshi_net_*); see docs/runbook-network.md. Passwords come from C(ansible_password) or from the estate's store.
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+"""
+
+EXAMPLES = """
+- name: Switch | Ensure the syslog host is set
+  net_config:
+    config: |
+      info-center loghost 192.0.2.50
+
+- name: Switch | Ensure the access ports are as written, as it was approved
+  net_config:
+    config: "{{ lookup('template', 'access.j2') }}"
+    scope: sections
+    probes:
+      - {title: 上联口在用, command: display interface brief, match: 'GigabitEthernet0/0/24\\\\s+up'}
+    plan: plans/example/20261122T010203Z-abcdef.yml
+    plan_sha256: "{{ approved }}"
+"""
+
+RETURN = """
+commands:
+  description: The commands, in their order, secrets masked; empty when nothing differs.
+  type: list
+  elements: str
+  returned: when the device was read
+differences:
+  description: What differs, unified, secrets masked.
+  type: str
+  returned: when the device was read
+diff:
+  description: C(before) and C(after), whole configurations with secrets masked, and C(prepared), the exact commands.
+  type: dict
+  returned: when the device was read
+running:
+  description: SHA-256 of the running configuration that the commands are made from, volatile lines aside.
+  type: str
+  returned: when the device was read
+steps:
+  description: Steps of the change that were done, each with C(step), C(detail) and C(seconds) since the beginning.
+  type: list
+  elements: dict
+  returned: when the device was read
+as_before:
+  description: Whether the device is proven to be as it was before.
+  type: bool
+  returned: failure
+code:
+  description: Code of the error, see docs/errors.
+  type: str
+  returned: failure
+"""
