@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from panshi.network.config import Node, differences, masked, parse
 from panshi.network.session import Refused, Session
 from panshi.network.session.platforms import platform_of
 
+BASELINE, INSPECTION = "baseline", "inspection"
 _COMMANDS = Path(__file__).with_name("devices.yml")
 # Words that every scanner tries first.
 _KNOWN = frozenset({"public", "private"})
@@ -30,24 +31,28 @@ _COMMUNITY = re.compile(
 
 
 @cache
-def commands() -> Mapping[str, Mapping[str, str]]:
-    """Return what is asked, by platform and item."""
-    table: dict[str, dict[str, str]] = yaml.safe_load(_COMMANDS.read_text(encoding="utf-8"))
-    return table
+def commands(purpose: str = BASELINE) -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """Return what is asked, by platform and item: the commands of different models, in the order of trying."""
+    table: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(_COMMANDS.read_text(encoding="utf-8"))
+    return {
+        platform: {item: [said] if isinstance(said, str) else said for item, said in items.items()}
+        for platform, items in table[purpose].items()
+    }
 
 
-def read_device(session: Session, budget: float, most: int) -> dict[str, Any]:
+def read_device(session: Session, budget: float, most: int, purpose: str = BASELINE) -> dict[str, Any]:
     """Return the facts of a device that somebody is logged in to.
 
     Args:
         session: open.
         budget: seconds after which nothing more is asked; what is left out is in ``skipped``.
         most: characters of one output that are kept.
+        purpose: ``baseline``, which needs the configurations, or ``inspection``, which does not.
 
     Raises:
         PanshiError: the running configuration cannot be read (codes of the session layer); without it nothing is known.
     """
-    return _Reading(session, budget, most).document()
+    return _Reading(session, budget, most).document(purpose)
 
 
 class _Reading:
@@ -59,15 +64,13 @@ class _Reading:
         self._items: dict[str, dict[str, Any]] = {}
         self._skipped: list[dict[str, str]] = []
 
-    def document(self) -> dict[str, Any]:
+    def document(self, purpose: str) -> dict[str, Any]:
         started, began = _now(), time.monotonic()
-        shows = platform_of(self._platform, self._session.device.name)
-        running = self._timed("net.running", shows.running, self._session.running)
         self._tell("net.session", "ssh", _lines(self._session.algorithms))
-        self._tell("net.communities", shows.running, communities(running))
-        self._try("net.unsaved", f"{shows.running} / {shows.startup}", lambda: self._unsaved(running))
-        for item, command in commands()[self._platform].items():
-            self._try(item, command, partial(self._session.read, command))
+        if purpose == BASELINE:
+            self._configurations()
+        for item, known in commands(purpose)[self._platform].items():
+            self._first(item, known)
         return {
             "schema": 1,
             "collector": "network",
@@ -80,6 +83,19 @@ class _Reading:
             "skipped": self._skipped,
             "items": self._items,
         }
+
+    def _configurations(self) -> None:
+        shows = platform_of(self._platform, self._session.device.name)
+        running = self._timed("net.running", shows.running, self._session.running)
+        self._tell("net.communities", shows.running, communities(running))
+        self._try("net.unsaved", f"{shows.running} / {shows.startup}", lambda: self._unsaved(running))
+
+    def _first(self, item: str, known: Sequence[str]) -> None:
+        """Ask by the commands of different models until one is not refused; the last refusal is kept."""
+        for command in known:
+            self._try(item, command, partial(self._session.read, command))
+            if not self._items.get(item, {}).get("rc"):
+                return
 
     def _unsaved(self, running: str) -> str:
         saved = self._session.startup()

@@ -1,10 +1,16 @@
 """Answers that only a display command gives; textfsm templates of ntc-templates where it has one, else our own."""
 
+# mypy: disable-error-code="import-untyped"
+# (ntc-templates and textfsm have no types)
 from __future__ import annotations
 
 import re
+from typing import cast
 
-from panshi.facts.model import Facts
+from ntc_templates.parse import ParsingException, parse_output
+from textfsm import TextFSMError
+
+from panshi.facts.model import FactMissing, Facts
 from panshi.facts.network.model import Known
 
 VERSION = "net.version"
@@ -15,6 +21,28 @@ def output(facts: Facts, item: str) -> str:
     if not facts.has(item) or not facts.item(item).ok:
         return ""
     return facts.item(item).out
+
+
+def by_template(facts: Facts, item: str, platform: str, command: str) -> list[dict[str, str]]:
+    """Return the rows of a display by its template of ntc-templates; none of an empty display.
+
+    Args:
+        facts: of the device.
+        item: with the display.
+        platform: and
+        command: by which ntc-templates knows it, which need not be what was asked.
+
+    Raises:
+        FactMissing: it was not answered, or has a form that the template does not know.
+    """
+    text = facts.out(item)
+    if not text.strip():
+        return []
+    try:
+        return cast("list[dict[str, str]]", parse_output(platform=platform, command=command, data=text))
+    except (ParsingException, TextFSMError) as error:
+        said = str(error).splitlines()[0][:120]
+        raise FactMissing(f"{facts.item(item).cmd} 的输出不是已知的形式：{said}") from error
 
 
 def telnet_status(facts: Facts) -> Known[bool] | None:

@@ -1,17 +1,13 @@
 """Physical ports with their link, from the brief displays; templates of ntc-templates, Ruijie's by its own."""
 
-# mypy: disable-error-code="import-untyped"
-# (ntc-templates has no types)
 from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import cast
 
-from ntc_templates.parse import ParsingException, parse_output
-
-from panshi.facts.model import FactMissing
+from panshi.facts.model import FactMissing, Facts
 from panshi.facts.network.device import Device
+from panshi.facts.network.display import by_template
 from panshi.facts.network.model import Port
 
 ITEM = "net.ports"
@@ -29,11 +25,10 @@ def ports(device: Device) -> list[Port]:
     Raises:
         FactMissing: when the display was not answered, has a form that the template does not know, or no port in it.
     """
-    text = device.facts.out(ITEM)
     said = {head[1]: m[1] for head, part in device.interfaces() if (m := part.last(r"description (.+)"))}
     found = [
         replace(port, description=port.description or said.get(port.name, ""))
-        for port in _READERS[device.platform](text)
+        for port in _READERS[device.platform](device.facts)
         if _PHYSICAL.match(port.name)
     ]
     if not found:
@@ -41,30 +36,23 @@ def ports(device: Device) -> list[Port]:
     return found
 
 
-def _rows(platform: str, command: str, text: str) -> list[dict[str, str]]:
-    try:
-        return cast("list[dict[str, str]]", parse_output(platform=platform, command=command, data=text))
-    except ParsingException as error:
-        raise FactMissing(f"{command} 的输出不是已知的形式：{str(error).splitlines()[0][:120]}") from error
-
-
-def _huawei(text: str) -> list[Port]:
-    rows = _rows("huawei_vrp", "display interface brief", text)
+def _huawei(facts: Facts) -> list[Port]:
+    rows = by_template(facts, ITEM, "huawei_vrp", "display interface brief")
     return [Port(r["interface"], not r["phy"].startswith("*"), r["phy"].startswith("up")) for r in rows]
 
 
-def _comware(text: str) -> list[Port]:
-    rows = _rows("hp_comware", "display interface brief", text)
+def _comware(facts: Facts) -> list[Port]:
+    rows = by_template(facts, ITEM, "hp_comware", "display interface brief")
     return [Port(r["interface"], r["link"] != "ADM", r["link"] == "UP", r["description"]) for r in rows]
 
 
-def _ios(text: str) -> list[Port]:
-    rows = _rows("cisco_ios", "show interfaces status", text)
+def _ios(facts: Facts) -> list[Port]:
+    rows = by_template(facts, ITEM, "cisco_ios", "show interfaces status")
     return [Port(r["port"], r["status"] != "disabled", r["status"] == "connected", r["name"]) for r in rows]
 
 
-def _ruijie(text: str) -> list[Port]:
-    return [Port(m[1], m[3] != "disabled", m[3] == "up", m[2] or "") for m in _RUIJIE.finditer(text)]
+def _ruijie(facts: Facts) -> list[Port]:
+    return [Port(m[1], m[3] != "disabled", m[3] == "up", m[2] or "") for m in _RUIJIE.finditer(facts.out(ITEM))]
 
 
 _READERS = {

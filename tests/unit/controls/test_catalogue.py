@@ -14,6 +14,7 @@ from panshi.checks import CHECKS
 from panshi.controls import load_catalogue, load_profile, select
 from panshi.controls.catalogue import clause_key
 from panshi.errors import PanshiError
+from panshi.network import inspection
 
 from .conftest import MINIMAL
 
@@ -61,11 +62,12 @@ def test_evidence_checks_name_what_to_show() -> None:
     assert [c.id for c in checks if c.target in WRITTEN and c.mode == "evidence" and not c.items] == []
 
 
-def test_every_parameter_is_used_by_a_check_or_a_role() -> None:
+def test_every_parameter_is_used_by_a_check_a_role_or_the_inspection() -> None:
     catalogue = load_catalogue()
     used = {name for check in catalogue.checks.values() for name in check.parameters}
     for defaults in (ROOT / "roles").glob("*/defaults/main.yml"):
         used |= set(re.findall(r"lookup\('mlps', '(\w+)'\)", defaults.read_text(encoding="utf-8")))
+    used |= set(inspection.PARAMETERS)
     assert set(catalogue.parameters()) - used == set()
 
 

@@ -63,16 +63,16 @@ def test_emulated_a_device_is_read_and_judged(platform: str, tmp_path: Path) -> 
 
 def test_emulated_what_a_device_refuses_is_an_item_that_failed(tmp_path: Path) -> None:
     found = document(tmp_path, Emulated("sw1", "huawei_vrp"))
-    refused = found["items"]["net.fan"]
+    refused = found["items"]["net.patch"]
     assert refused["rc"] == 1
     assert "Error" in refused["err"]
 
 
 def test_emulated_a_display_that_is_known_is_kept_with_its_time(tmp_path: Path) -> None:
-    shown = "Fan 1: normal"
-    found = document(tmp_path, Emulated("sw1", "huawei_vrp", shows={"display fan": shown}))
-    item = found["items"]["net.fan"]
-    assert (item["cmd"], item["out"].strip(), item["rc"]) == ("display fan", shown, 0)
+    shown = "2026-11-22 09:00:00"
+    found = document(tmp_path, Emulated("sw1", "huawei_vrp", shows={"display clock": shown}))
+    item = found["items"]["net.clock"]
+    assert (item["cmd"], item["out"].strip(), item["rc"]) == ("display clock", shown, 0)
     assert item["at"].endswith("Z")
 
 
