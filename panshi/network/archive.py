@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -155,10 +156,34 @@ class Archive:
         if not commit:
             copy = self._whole(self._folder / name / _WHOLE)
         else:
-            copy = self._opened(self._git("show", f"{commit}:{name}/{_WHOLE}").encode(), f"{name}@{commit}")
+            token = self._asked("show", f"{commit}:{name}/{_WHOLE}")
+            copy = self._opened(token.encode(), f"{name}@{commit[:12]}") if token else None
         if copy is None:
-            raise PanshiError("PS-E8056", f"没有设备 {device} 的备份", "先运行 playbooks/network_backup.yml")
+            where = f"提交 {commit[:12]} 里" if commit else ""
+            raise PanshiError("PS-E8056", f"{where}没有设备 {device} 的备份", "先运行 playbooks/network_backup.yml")
         return copy
+
+    def commit_at(self, when: str = "") -> str:
+        """Return the commit of a point in time.
+
+        Args:
+            when: ISO 8601, of this machine's zone if it names none: the last commit before it; or a commit, at least
+                seven digits of it; empty for the newest.
+
+        Raises:
+            PanshiError: PS-E8056 there is none; PS-E8059 it is neither.
+        """
+        if re.fullmatch(r"[0-9a-f]{7,40}", when):
+            chosen = [when]
+        else:
+            chosen = [f"--before={_moment(when).isoformat()}"] if when else []
+            chosen.append(_BRANCH)
+        found = self._asked("rev-list", "-1", *chosen).strip()
+        if not found:
+            raise PanshiError(
+                "PS-E8056", f"历史里没有 {when or '任何备份'}", "用 git log 看有哪些提交；先运行 network_backup.yml"
+            )
+        return found
 
     def seen(self) -> dict[str, datetime]:
         """Return when each device was last read whole and kept."""
@@ -198,6 +223,13 @@ class Archive:
         }
         self._git("commit", "--quiet", "--no-verify", "--no-gpg-sign", f"--message={message}", env=identity)
 
+    def _asked(self, *arguments: str) -> str:
+        """Return what git knows; an empty text when it does not."""
+        try:
+            return self._git(*arguments)
+        except PanshiError:
+            return ""
+
     def _git(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
         # The user's own settings (hooks, signatures, templates) have no say in a record.
         clean = {"PATH": os.environ.get("PATH", ""), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
@@ -210,6 +242,15 @@ class Archive:
             said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
             raise _unwritten(self._folder, said[-1] if said else type(error).__name__) from None
         return done.stdout
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise PanshiError(
+            "PS-E8059", f"{text!r} 不是时刻，也不是提交", "写成 2026-11-20T08:00 或历史里的提交（至少七位）"
+        ) from None
 
 
 def _unlock(repository: Path) -> None:

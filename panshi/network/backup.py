@@ -16,7 +16,7 @@ from panshi.network.estate import TARGET, Login
 from panshi.network.fleet import FORKS, Outcome, each
 from panshi.record import NetworkBackupRow, utc_now
 from panshi.secret.model import SecretId, Version
-from panshi.secret.store import Store
+from panshi.secret.store import Store, missing
 
 # One of them for an estate: whoever has it opens the whole copies of all its devices.
 _KEY = SecretId("network", TARGET, "backup")
@@ -51,8 +51,19 @@ def archive_key(store: Store) -> str:
                 f"{now:%Y-%m-%dT%H:%M:%SZ}",
                 policy="设备配置完整副本的密钥",
             )
-            entry = store.write(replace(entry, current=version))
-    assert entry.current is not None
+            store.write(replace(entry, current=version))
+    return kept_key(store)
+
+
+def kept_key(store: Store) -> str:
+    """Return the key of the estate's whole copies, to open them.
+
+    Raises:
+        PanshiError: PS-E7006 there is none: nothing was ever backed up, or the store is another one.
+    """
+    entry = store.read(_KEY)
+    if entry.current is None:
+        raise missing(str(_KEY))
     return entry.current.value
 
 

@@ -159,6 +159,11 @@ def state_of(variables: Mapping[str, Any], template: Template) -> Path:
     return Path(home) / "panshi" / safe_name(estate_of(variables)[0]) / "network"
 
 
+def changes_of(variables: Mapping[str, Any], template: Template) -> Path:
+    """Return the folder of the journals of changes: one for all jobs, so that a device has one change at a time."""
+    return state_of(variables, template) / "changes"
+
+
 def _path(value: Any) -> Path:
     return Path(str(value)).expanduser()
 
