@@ -121,7 +121,7 @@ def reach_of(variables: Mapping[str, Any], template: Template, store: Store) -> 
 
     named = [variables[name] for name in _PASSWORDS if variables.get(name) is not None]
     literal = any(str(one) == plain(template(one)) for one in named)
-    return Reach(login.device, passwords, state_of(variables, template), login.enable, literal)
+    return Reach(login.device, passwords, changes_of(variables, template), login.enable, literal)
 
 
 def logins_of(variables: Mapping[str, Any], template: Template) -> tuple[list[Login], dict[str, PanshiError]]:

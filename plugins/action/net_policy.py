@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 from panshi.errors import PanshiError
 from panshi.harden.run import record_payload
 from panshi.network.change import Changed, ChangeFailed
-from panshi.network.estate import login_of, state_of
+from panshi.network.estate import changes_of, login_of
 from panshi.network.plan import approved, load_plan
 from panshi.network.policy.document import load_policies
 from panshi.network.policy.push import Found, carry_out, look
@@ -72,7 +72,7 @@ class ActionModule(ActionBase):
             as_planned(plan, policies, login.device.name, self._found)
         if self._task.check_mode or not self._found.change.commands:
             return None
-        state = state_of(variables, template) / "changes"
+        state = changes_of(variables, template)
         return carry_out(login, policies, self._found, day, state=state, minutes=arguments["minutes"])
 
     def _told(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from emulators.network import Device
 
 from .sessions import PASSWORD
 
@@ -56,6 +57,12 @@ def estate(folder: Path, hosts: Mapping[str, Mapping[str, Any]], known_hosts: Se
     (folder / "known_hosts").write_text("".join(f"{line}\n" for line in known_hosts))
     (folder / "hosts.yml").write_text(yaml.safe_dump({"network": {"hosts": dict(hosts), "vars": shared}}))
     (folder / "vault").write_text("Store-Password-1")
+
+
+def estate_of(folder: Path, devices: Sequence[Device]) -> None:
+    """Write an inventory of devices that run in this process."""
+    hosts = {device.name: reach(device.host, device.port, device.platform) for device in devices}
+    estate(folder, hosts, [device.known_hosts for device in devices])
 
 
 def reach(address: str, port: int, platform: str, **more: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from emulators.network import Device, emulated
 
-from .test_backup_play import estate, play
+from .playing import estate_of, play
 
 POLICIES = """
 zones: {internet: 互联网, dmz: 对外区, office: 办公区}
@@ -52,7 +52,7 @@ def test_emulated_a_policy_job_from_the_plan_to_the_second_run(tmp_path: Path) -
     firewall, switch = Device("fw1", "huawei_vrp"), Device("sw1", "huawei_vrp")
     before = firewall.running
     with emulated(firewall, switch):
-        estate(tmp_path, (firewall, switch))
+        estate_of(tmp_path, (firewall, switch))
         written(tmp_path)
         status, shown = run(tmp_path)
         assert status == 0, shown

@@ -18,7 +18,7 @@ from panshi.network.estate import Login
 from panshi.network.restore import refuse_other, restore_of
 from panshi.record import read_run
 
-from .playing import estate, play, reach
+from .playing import estate_of, play
 from .sessions import PASSWORD, reached
 from .test_backup import CONFIGS, KEY, VRP, git, kept
 
@@ -118,7 +118,7 @@ def test_emulated_a_device_goes_back_to_its_backup_with_a_way_back(tmp_path: Pat
 def test_emulated_a_restore_is_looked_at_and_then_made(tmp_path: Path) -> None:
     device = Device("sw1", "huawei_vrp", config=CONFIG)
     with emulated(device):
-        estate(tmp_path, {"sw1": reach(device.host, device.port, device.platform)}, [device.known_hosts])
+        estate_of(tmp_path, [device])
         before = device.running
         assert play(tmp_path, "network_backup.yml").returncode == 0
         with Login(reached(device, tmp_path), PASSWORD).session() as session:
