@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,11 @@ from .flash import Flash
 from .platform import Platform, platform
 from .rules import fits, hashed, loaded
 from .tree import Node, body_of, lines_of
+
+# The password of an account, typed in clear or as a hash.
+_PASSWORD = re.compile(
+    r"^(?:local-user|password|username)\b.* (?:irreversible-cipher|cipher|simple|hash|secret|password)(?: \d)? (\S+)$"
+)
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,8 @@ class Device:
         self.port = 0
         self.host_key = ""
         self._policy_changed = 0.0
+        self._failed: dict[str, int] = {}
+        self._passwords = list(self.users.values())
         self.matched = self.policy_lines()
 
     def _first_day(self) -> str:
@@ -140,7 +148,24 @@ class Device:
         if self._holds(self.fault.lockout_line) or self.cut:
             return False
         logins = (node.login for node in self.tree.walk() if node.login)
-        return any(name == user and fits(password, kept) for name, kept in logins)
+        failed = self._failed.get(user, 0)
+        if self.fault.locks_after and failed >= self.fault.locks_after:
+            return False
+        let_in = any(name == user and fits(password, kept) for name, kept in logins)
+        self._failed[user] = 0 if let_in else failed + 1
+        return let_in
+
+    def password_refused(self, line: str) -> str:
+        """Return the platform's words when its rules do not take the password of a line; remember those they take."""
+        typed = _PASSWORD.search(line)
+        if typed is None or typed[1].startswith(self.kind.texts["hash"]):
+            return ""
+        if len(typed[1]) < self.fault.password_least:
+            return self.kind.texts["password_short"].format(least=self.fault.password_least)
+        if self.fault.password_history and typed[1] in self._passwords[-self.fault.password_history :]:
+            return self.kind.texts["password_used"]
+        self._passwords.append(typed[1])
+        return ""
 
     @property
     def cut(self) -> bool:

@@ -32,6 +32,9 @@ class Faults:
         encoding: of all text, as gbk.
         commit_ask: a question before a commit.
         commit_fail: what is said instead of committing.
+        locks_after: failed logins in a row after which an account is let in no more.
+        password_least: characters that the device's own rules ask of a new password.
+        password_history: so many passwords that were typed before are not taken again.
         lockout_line: text of a configuration line with which no login is let in any more.
         kills_session_line: text of a configuration line that cuts all sessions, and lets no login in any more.
         max_vty: sessions at a time.
@@ -60,6 +63,9 @@ class Faults:
     encoding: str = "utf-8"
     commit_ask: str = ""
     commit_fail: str = ""
+    locks_after: int = 0
+    password_least: int = 0
+    password_history: int = 0
     lockout_line: str = ""
     kills_session_line: str = ""
     max_vty: int = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,12 @@ class Stored:
     Attributes:
         line: what is kept, with ``{hash}`` and the named slots of the command.
         mark: how a hash begins; a value that begins so is kept as it is.
+        usual: what a named slot is when it is not typed.
     """
 
     line: str
     mark: str
+    usual: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def _node(platform: Platform, path: Sequence[Node], match: Match, command: Comma
     if command.stored:
         given = names["password"]
         kept = given if given.startswith(command.stored.mark) else hashed(given, command.stored.mark)
-        line = command.stored.line.format(**names, hash=kept)
+        line = command.stored.line.format(**{**command.stored.usual, **names}, hash=kept)
         login = (names["user"], kept)
     suffix = platform.views[command.opens].suffix if command.opens else ""
     within = () if command.ordered else number or natural(line)

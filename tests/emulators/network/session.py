@@ -140,6 +140,8 @@ class Session:
             return Refusal(Why.UNKNOWN, 0)
         if self.kind.two_stage and device.timer:
             return self.kind.texts["trial_running"]
+        if refused := device.password_refused(line):
+            return refused
         outcome = typed(self.kind, self.path, line)
         if outcome.refusal is not None:
             return max(outcome.refusal, no_order, key=lambda refusal: refusal.column)

@@ -14,9 +14,13 @@ import yaml
 from ansible.parsing.vault import VaultSecret
 from emulators.network import Device
 
+from panshi.network.account.reach import Reach
+from panshi.network.session import Device as Reached
 from panshi.record import RotationRow, list_runs, read_run
 from panshi.secret import Entry, SecretId
-from panshi.secret.rotate import imported
+from panshi.secret.device import DeviceAccount
+from panshi.secret.policy import Policy
+from panshi.secret.rotate import Order, imported, rotate
 from panshi.secret.vault_file import VaultFiles
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -99,9 +103,42 @@ class Estate:
             check=False,
         )
 
+    def reach(self, device: Device, login: str = "ops") -> Reach:
+        """Return how a device is reached without Ansible."""
+        known = self.folder / "known_hosts"
+        known.write_text(f"{device.known_hosts}\n")
+        to = Reached(device.name, device.platform, device.host, login, port=device.port, known_hosts=known, timeout=5.0)
+
+        def passwords() -> list[str]:
+            known = self.entry(device.name, login).known()
+            return [known[slot] for slot in ("current", "pending", "previous") if slot in known]
+
+        return Reach(to, passwords, self.folder / "state", pause=0.05)
+
+    def rotate(self, device: Device, account: str) -> Entry:
+        """Rotate without Ansible."""
+        return rotated(self.store, self.reach(device), SecretId(device.name, "network", account))
+
+    def whole(self, device: Device, account: str) -> None:
+        """Exactly one known password works, it is the store's current one, and nothing is left undone."""
+        entry = self.entry(device.name, account)
+        assert entry.pending is None and entry.current is not None
+        versions = [entry.current, *entry.previous]
+        assert [one.id for one in versions if device.lets_in(account, one.value)] == [entry.current.id]
+        assert device.running == device.startup
+        assert device.timer is None
+        assert not list((self.folder / "state").glob("*.json"))
+
     def rows(self) -> list[RotationRow]:
         """Return the rows of the newest rotation."""
         return list(read_run(list_runs(self.records, "emulated", "rotate")[-1]).rotations)
+
+
+def rotated(store: VaultFiles, reach: Reach, secret: SecretId) -> Entry:
+    """Rotate an account by the protocol, as the playbook does."""
+    with store.hold(secret.scope):
+        order = Order(Policy(forbidden="%"), "CHG-1", "run")
+        return rotate(store, DeviceAccount(secret.account, reach), store.read(secret), order, lambda row: None)
 
 
 def made(platform: str, name: str = "sw1", **more: Any) -> Device:

@@ -195,6 +195,47 @@ def test_emulated_a_line_that_lets_no_login_in_any_more() -> None:
         Typist(device)
 
 
+def test_emulated_an_account_is_locked_by_failed_logins_in_a_row() -> None:
+    device = Device("SW1", "huawei_vrp", faults={"locks_after": 2})
+    with emulated(device):
+        for password, let_in in (("x", False), ("Emulated-1", True), ("x", False), ("x", False), ("Emulated-1", False)):
+            assert device.lets_in("ops", password) is let_in
+
+
+@pytest.mark.parametrize(
+    ("platform", "view", "typed"),
+    [
+        ("huawei_vrp", "aaa", "local-user ops password irreversible-cipher {}"),
+        ("huawei_vrpv8", "aaa", "local-user ops password irreversible-cipher {}"),
+        ("hp_comware", "local-user ops class manage", "password simple {}"),
+        ("cisco_ios", "", "username ops privilege 15 algorithm-type scrypt secret {}"),
+        ("ruijie_os", "", "username ops privilege 15 secret {}"),
+    ],
+)
+def test_emulated_a_password_that_the_devices_rules_do_not_take(platform: str, view: str, typed: str) -> None:
+    device = Device("SW1", platform, faults={"password_least": 9, "password_history": 2})
+    with emulated(device), Typist(device) as terminal:
+        enter = "configure terminal" if platform in ("cisco_ios", "ruijie_os") else "system-view"
+        terminal.lines(enter, *([view] if view else []))
+        assert "too short" in terminal.type(typed.format("Short-1"))
+        assert "used" in terminal.type(typed.format("Emulated-1"))
+        for fresh in ("Emulated-2", "Emulated-3", "Emulated-1"):
+            assert "assword" not in terminal.type(typed.format(fresh)).removeprefix(typed.format(fresh))
+        if platform == "huawei_vrpv8":
+            terminal.type("commit")
+    assert device.lets_in("ops", "Emulated-1")
+
+
+def test_emulated_an_account_of_ios_has_the_level_that_was_typed() -> None:
+    device = Device("SW1", "cisco_ios")
+    with emulated(device), Typist(device) as terminal:
+        terminal.lines("configure terminal", "username a privilege 7 secret Emulated-2", "username b secret Emulated-3")
+    assert [line.split("secret")[0] for line in device.lines if line.startswith(("username a", "username b"))] == [
+        "username a privilege 7 ",
+        "username b privilege 1 ",
+    ]
+
+
 def test_emulated_a_line_that_cuts_all_sessions() -> None:
     device = Device("SW1", "huawei_vrp", faults={"kills_session_line": "shutdown"})
     with emulated(device), Typist(device) as terminal, Typist(device) as other:
