@@ -76,8 +76,9 @@ def main() -> None:
         shop.sh("systemctl start --no-block panshi-backup-database.service")
         print("client beside a full backup:", client(shop, 20), flush=True)
         ended(shop, "panshi-backup-database.service")
-        shop.sh("systemctl start --no-block panshi-backup-files.service")
-        ended(shop, "panshi-backup-files.service")
+        for job in ("files", "dumps"):
+            shop.sh(f"systemctl start --no-block panshi-backup-{job}.service")
+            ended(shop, f"panshi-backup-{job}.service")
         ratios = []
         for _ in range(words.runs):
             done, row = shop.verify(restore_max_rpo_minutes=600, restore_bounds={"memory_mb": 2048, "buffer_mb": 512})
