@@ -217,9 +217,9 @@ class ExerciseRow(Row):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignedRow(Row):
-    """The signed plan that a patch run carries out, whole, so that its report needs no other file.
+    """The signed plan that a run carries out, or one that it lays before who signs; whole: reports need no other file.
 
-    ``sha256`` is its digest (``panshi/patch/plan.py``), ``document`` its content.
+    ``sha256`` is its digest (``panshi/document.py``), ``document`` its content.
     """
 
     kind: ClassVar[str] = "signed"

@@ -17,6 +17,7 @@ from panshi.report.write import (
     find_database,
     find_harden,
     find_network_backup,
+    find_network_change,
     find_patch,
     find_recovery,
     find_restore,
@@ -25,6 +26,7 @@ from panshi.report.write import (
     write_database,
     write_harden,
     write_network_backup,
+    write_network_change,
     write_patch,
     write_recovery,
     write_reports,
@@ -166,6 +168,17 @@ def network_backup(
 ) -> None:
     """网络设备备份报告：每台设备是否读全并留存，运行配置是否已保存，最近一次备份是何时。"""
     typer.echo(str(write_network_backup(_say(*find_network_backup(records, run, estate)), out=out)))
+
+
+@app.command()
+def network_change(
+    run: Annotated[str, typer.Option(help="网络设备变更的运行；不写则取最近一次，计划、实施、中断的都算")] = "",
+    estate: _Estate = "",
+    out: _Out = None,
+    records: _Records = Path("records"),
+) -> None:
+    """网络设备变更计划或报告：每台设备的差异、命令、变更的各步与结果。"""
+    typer.echo(str(write_network_change(_say(*find_network_change(records, run, estate)), out=out)))
 
 
 @app.command()

@@ -21,6 +21,7 @@ from panshi.report import (
     harden_xlsx,
     html,
     network_backup,
+    network_change,
     patch,
     patch_docx,
     patch_html,
@@ -41,6 +42,7 @@ _RESTORE = "restore_verify"
 _RECOVERY = "restore"
 _DATABASE = "db_review"
 _NETWORK_BACKUP = "network_backup"
+_NETWORK_CHANGE = "network_change"
 RESTORE_FORMATS = ("html", "docx")
 
 
@@ -191,6 +193,12 @@ def write_network_backup(path: Path, *, out: Path | None = None) -> Path:
     return _save(file_of(path, "html", out), network_backup.html(run))
 
 
+def write_network_change(path: Path, *, out: Path | None = None) -> Path:
+    """Write the report of a run of ``network_change``, a plan or its execution; as :func:`write_network_backup`."""
+    run = _ended_run(path, _NETWORK_CHANGE, "网络设备变更")
+    return _save(file_of(path, "html", out), network_change.html(run))
+
+
 def _ended_run(path: Path, job: str, what: str) -> Run:
     """Return a run that is not being written any more, unchanged and of a job; one that was killed will do."""
     refuse(path, [one for one in verify_run(path) if not one.incomplete or is_running(path)])
@@ -257,6 +265,11 @@ def find_database(records: Path, name: str, estate: str) -> tuple[Path, list[Pat
 def find_network_backup(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]:
     """Return the run of ``network_backup`` that the operator means; as :func:`find_patch`."""
     return _find_ended(records, name, estate, _NETWORK_BACKUP)
+
+
+def find_network_change(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]:
+    """Return the run of ``network_change`` that the operator means; as :func:`find_patch`."""
+    return _find_ended(records, name, estate, _NETWORK_CHANGE)
 
 
 def _find_ended(records: Path, name: str, estate: str, job: str) -> tuple[Path, list[Path]]:

@@ -13,11 +13,11 @@ from ansible.utils.display import Display
 
 from panshi.errors import PanshiError
 from panshi.harden import estate
-from panshi.harden.run import current_run
+from panshi.harden.run import current_run, record_payload
 from panshi.inventory import plain
 from panshi.network.intent import plan_of
 from panshi.network.plan import lines_of, save_plan
-from panshi.record import utc_now
+from panshi.record import SignedRow, utc_now
 
 ROOT = Path(__file__).resolve().parents[2]
 _SPEC = {"answers": {"type": "str", "required": True}, "folder": {"type": "path"}}
@@ -67,5 +67,7 @@ class ActionModule(ActionBase):
             except PanshiError as error:
                 raise AnsibleActionFail(str(error)) from error
             display.display(f"计划：{path}\n摘要（批准时写明）：{sha256}")
-            result.update(plan=str(path), sha256=sha256)
+            row = {"kind": SignedRow.kind, "sha256": sha256, "document": plan.document()}
+            payload = record_payload(variables, self._templar.template, [row])
+            result.update(plan=str(path), sha256=sha256, panshi_record=payload)
         return result

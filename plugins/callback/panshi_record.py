@@ -45,6 +45,7 @@ _REPORTED = {
     "restore": "recovery",
     "db_review": "database",
     "network_backup": "network-backup",
+    "network_change": "network-change",
 }
 
 
@@ -112,7 +113,7 @@ class CallbackModule(CallbackBase):
         hardened = self._counts[ChangeRow.kind] and not status
         # These are reported whatever became of them: most of all when they failed.
         told = self._counts[SignedRow.kind] or self._counts[RecoveryRow.kind]
-        whatever = told or self._job in ("restore_verify", "db_review", "network_backup")
+        whatever = told or self._job in ("restore_verify", "db_review", "network_backup", "network_change")
         if self._job in _REPORTED and (hardened or whatever):
             self._report(self._record.path)
 
