@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -12,10 +14,11 @@ from panshi.errors import PanshiError
 from panshi.harden.run import record_payload
 from panshi.network.archive import Archive
 from panshi.network.backup import kept_key
-from panshi.network.change import Change, change
-from panshi.network.estate import changes_of, login_of, state_of
-from panshi.network.restore import refuse_other, restore_of
-from panshi.record import ChangeRow
+from panshi.network.change import ChangeFailed
+from panshi.network.estate import Login, changes_of, login_of, state_of
+from panshi.network.intent import Found, Intent, carry_out, look
+from panshi.network.restore import digest_of, intent_of, refuse_other
+from panshi.record import NetworkChangeRow
 from panshi.secret.estate import store_of
 
 _SPEC = {
@@ -38,56 +41,77 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables)
         _, arguments = self.validate_argument_spec(_SPEC)
-        payload = record_payload(variables, self._templar.template, [])
+        self._row: NetworkChangeRow | None = None
         try:
-            result.update(self._restored(variables, arguments, payload))
+            result.update(self._restored(variables, arguments))
         except PanshiError as error:
             result.update(failed=True, msg=str(error), code=error.code)
+            if self._row is not None:
+                unproven = isinstance(error, ChangeFailed) and not error.proven
+                self._row = replace(self._row, state="failed", code=error.code, message=str(error), unproven=unproven)
         if not self._task.check_mode:
-            result["panshi_record"] = payload
+            told = [] if self._row is None else [{"kind": self._row.kind, **asdict(self._row)}]
+            result["panshi_record"] = record_payload(variables, self._templar.template, told)
         return result
 
-    def _restored(
-        self, variables: dict[str, Any], arguments: dict[str, Any], payload: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _restored(self, variables: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
         template = self._templar.template
         store = store_of(variables, template)
         login = login_of(variables, template, store)
-        device = login.device
+        name = login.device.name
         archive = Archive(state_of(variables, template), kept_key(store))
         commit = archive.commit_at(arguments["at"])
-        kept = archive.whole(device.name, commit)
-        with login.session() as session:
-            wanted = restore_of(device.name, device.platform, session.running(), kept, commit)
-        told = {
-            "changed": bool(wanted.lines) and bool(self._task.check_mode),
+        intent = intent_of(archive.whole(name, commit), name, login.device.platform)
+        found = look(login, intent)
+        self._row = _row(name, found)
+        digest = digest_of(name, commit, found)
+        if not found.commands:
+            display.display(f"{name}：运行配置与 {commit[:12]} 的备份相同，没有要恢复的")
+        elif self._task.check_mode or not arguments["digest"]:
+            display.display("\n".join(f"{name}：{line}" for line in found.shown))
+            display.display(f"{name}：以上 {len(found.shown)} 行恢复到 {commit[:12]}；摘要 {digest}")
+        else:
+            refuse_other(arguments["digest"], digest, name)
+            self._row = replace(self._row, plan=digest)
+            self._carry_out(login, intent, found, changes_of(variables, template), arguments["minutes"])
+            display.display(f"{name}：已恢复到 {commit[:12]}，{len(found.shown)} 行，新登录核对后保存")
+        return {
+            "changed": bool(found.commands) if self._task.check_mode else self._row.state == "changed",
             "commit": commit,
-            "digest": wanted.digest,
-            "commands": list(wanted.shown),
-            "diff": {"before": wanted.before, "after": wanted.after, "prepared": "\n".join(wanted.shown)},
+            "digest": digest,
+            "commands": list(found.shown),
+            "diff": {"before": found.before, "after": found.after, "prepared": "\n".join(found.shown)},
         }
-        if not wanted.lines:
-            display.display(f"{device.name}：运行配置与 {commit[:12]} 的备份相同，没有要恢复的")
-            return told
-        if self._task.check_mode or not arguments["digest"]:
-            display.display("\n".join(f"{device.name}：{line}" for line in wanted.shown))
-            display.display(f"{device.name}：以上 {len(wanted.lines)} 行恢复到 {commit[:12]}；摘要 {wanted.digest}")
-            return told
-        refuse_other(wanted, arguments["digest"], device.name)
-        done = change(
-            Change(wanted.lines, kept.running, minutes=arguments["minutes"]),
-            login.session,
-            state=changes_of(variables, template),
-        )
-        title = f"恢复到备份 {commit[:12]}：{done.lines} 行，{done.guard}，新登录核对后保存"
-        row = ChangeRow(
-            host=device.name,
-            role="network_restore",
-            resource="running-config",
-            title=title,
-            before=done.before,
-            after=done.after,
-        )
-        payload["rows"] = [{"kind": row.kind, **asdict(row)}]
-        display.display(f"{device.name}：{title}，{done.seconds:.0f} 秒")
-        return {**told, "changed": True}
+
+    def _carry_out(self, login: Login, intent: Intent, found: Found, state: Path, minutes: int) -> None:
+        began = time.monotonic()
+        steps: list[dict[str, Any]] = []
+
+        def tell(step: str, detail: str) -> None:
+            steps.append({"step": step, "detail": detail, "seconds": round(time.monotonic() - began, 3)})
+
+        assert self._row is not None
+        self._row = replace(self._row, steps=steps)
+        done = carry_out(login, intent, found, state=state, minutes=minutes, probes=(), tell=tell)
+        seconds = round(done.seconds, 3)
+        self._row = replace(self._row, state="changed", guard=done.guard, after=done.after, seconds=seconds)
+
+
+def _row(host: str, found: Found) -> NetworkChangeRow:
+    """Return what is recorded of a device that was read."""
+    return NetworkChangeRow(
+        host=host,
+        state="differs" if found.commands else "same",
+        platform=found.platform,
+        plan="",
+        commands=found.shown,
+        differences=found.differences,
+        guard="",
+        steps=(),
+        before=found.running,
+        after="",
+        seconds=0.0,
+        unproven=False,
+        code="",
+        message="",
+    )

@@ -13,9 +13,9 @@ from emulators.network import NAMES, Device, emulated
 from panshi.errors import PanshiError
 from panshi.network.archive import Archive, Copy
 from panshi.network.backup import keep_all, read_all
-from panshi.network.change import Change, change
 from panshi.network.estate import Login
-from panshi.network.restore import refuse_other, restore_of
+from panshi.network.intent import carry_out, compare, look
+from panshi.network.restore import digest_of, intent_of, refuse_other
 from panshi.record import read_run
 
 from .playing import estate_of, play
@@ -30,14 +30,10 @@ LATER = ("vlan batch 99", "snmp-agent community read cipher Another-1")
 
 def digest(**changes: str) -> str:
     """Return the digest of a restore that is like the others but for this."""
-    given = {
-        "device": "SW1",
-        "commit": "c" * 40,
-        "running": VRP.replace("vlan batch 10", "vlan batch 10 20"),
-        **changes,
-    }
-    kept = Copy("huawei_vrp", changes.get("kept", VRP), VRP)
-    return restore_of(given["device"], "huawei_vrp", given["running"], kept, given["commit"]).digest
+    running = changes.get("running", VRP.replace("vlan batch 10", "vlan batch 10 20"))
+    intent = intent_of(Copy("huawei_vrp", changes.get("kept", VRP), VRP), "SW1", "huawei_vrp")
+    found = compare(running, intent, "huawei_vrp")
+    return digest_of(changes.get("device", "SW1"), changes.get("commit", "c" * 40), found)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +44,7 @@ def digest(**changes: str) -> str:
         {"running": VRP.replace("vlan batch 10", "vlan batch 10 30")},
         {"kept": VRP.replace("SW1", "SW9")},
     ],
-    ids=str,
+    ids=["device", "commit", "running", "kept"],
 )
 def test_parsed_whatever_changes_is_another_digest(changes: dict[str, str]) -> None:
     assert digest() == digest()
@@ -56,13 +52,12 @@ def test_parsed_whatever_changes_is_another_digest(changes: dict[str, str]) -> N
 
 
 def test_parsed_what_was_not_reviewed_and_another_platform_are_refused() -> None:
-    wanted = restore_of("SW1", "huawei_vrp", VRP, Copy("huawei_vrp", VRP, VRP), "c")
-    refuse_other(wanted, wanted.digest, "SW1")
+    refuse_other(digest(), digest(), "SW1")
     with pytest.raises(PanshiError) as failure:
-        refuse_other(wanted, wanted.digest[:16], "SW1")
+        refuse_other(digest()[:16], digest(), "SW1")
     assert failure.value.code == "PS-E8058"
     with pytest.raises(PanshiError) as failure:
-        restore_of("SW1", "cisco_ios", VRP, Copy("huawei_vrp", VRP, VRP), "c")
+        intent_of(Copy("huawei_vrp", VRP, VRP), "SW1", "cisco_ios")
     assert failure.value.code == "PS-E8060"
 
 
@@ -105,11 +100,12 @@ def test_emulated_a_device_goes_back_to_its_backup_with_a_way_back(tmp_path: Pat
         with login.session() as session:
             session.push(["vlan 77", "quit" if "vlan batch" in before or platform == "hp_comware" else "exit"])
             session.save()
-            assert device.running != before
-            wanted = restore_of("SW1", platform, session.running(), archive.whole("SW1"), archive.commit_at())
-        intended = archive.whole("SW1").running
-        done = change(Change(wanted.lines, intended, minutes=1), login.session, state=tmp_path / "changes")
-    assert done.lines == len(wanted.lines) > 0
+        assert device.running != before
+        intent = intent_of(archive.whole("SW1"), "SW1", platform)
+        found = look(login, intent)
+        state = tmp_path / "changes"
+        done = carry_out(login, intent, found, state=state, minutes=1, probes=(), tell=lambda *_: None)
+    assert done.lines == len(found.commands) > 0
     assert device.running == before
     assert device.startup == before
     assert device.timer is None
@@ -141,5 +137,9 @@ def test_emulated_a_restore_is_looked_at_and_then_made(tmp_path: Path) -> None:
     assert SECRET not in said
     assert "Another-1" not in said
     runs = sorted((tmp_path / "records" / "emulated" / "network_restore").iterdir())
-    assert [len(read_run(run).changes) for run in runs] == [0, 1, 0]
+    assert [[row.state for row in read_run(run).network_changes] for run in runs] == [
+        ["differs"],
+        ["changed"],
+        ["same"],
+    ]
     assert SECRET not in "".join(path.read_text() for path in tmp_path.rglob("*.jsonl"))
