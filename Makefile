@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt scripts/system-packages
 	touch $@
 
 demo: export ANSIBLE_VAULT_PASSWORD_FILE := $(CURDIR)/inventories/lab/.vault-password
-demo: setup ## 起实验室（恢复到安装状态），审计、加固、再审计，建数据库，备份、恢复验证、日志证明，生成中文报告
+demo: setup ## 起实验室（恢复到安装状态），审计、加固、再审计，建数据库，备份、恢复验证、日志证明，网络设备备份、审计、策略变更，生成中文报告
 	[ -e $(ANSIBLE_VAULT_PASSWORD_FILE) ] || (umask 077 && head -c 24 /dev/urandom | base64 >$(ANSIBLE_VAULT_PASSWORD_FILE))
 	panshi lab up --fresh
 	ansible-playbook -i inventories/lab playbooks/harden.yml
@@ -33,6 +33,7 @@ demo: setup ## 起实验室（恢复到安装状态），审计、加固、再�
 	ansible-playbook -i inventories/lab playbooks/backup.yml -e backup_now=true
 	ansible-playbook -i inventories/lab playbooks/restore_verify.yml
 	ansible-playbook -i inventories/lab playbooks/logs_proof.yml
+	scripts/demo-network
 
 judges: setup test-packages ## 外部评测工具（Lynis、OpenSCAP、ssh-audit）在加固前后的结果，写入对照报告（虚拟机很慢，不在内）
 	panshi lab up --fresh
@@ -52,7 +53,7 @@ lint: setup ## ruff、mypy、yamllint、ansible-lint、shellcheck
 	mypy
 	yamllint --strict .
 	ansible-lint --offline
-	shellcheck panshi/collect/linux.sh panshi/collect/mysql.sh scripts/system-packages .ci/run
+	shellcheck panshi/collect/linux.sh panshi/collect/mysql.sh scripts/system-packages scripts/demo-network .ci/run
 	towncrier build --draft --version next >/dev/null
 
 lab-up: setup ## 起实验室
