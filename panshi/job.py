@@ -265,14 +265,13 @@ def _host_row(host: Host, facts: Facts, seconds: float) -> HostRow:
 
 def _device_row(host: Host, facts: Facts, seconds: float) -> HostRow:
     skipped = list(facts.document.get("skipped", ()))
-    read = device(facts)
     return HostRow(
         host=host.name,
         state="partial" if skipped else "collected",
         message=f"{len(skipped)} 项没有采集到" if skipped else "",
         seconds=seconds,
         address=host.address,
-        os=f"{read.title} {read.release()}".strip(),
+        os=device(facts).system,
         emulated=host.emulated,
         skipped=skipped,
     )

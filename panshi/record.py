@@ -603,6 +603,24 @@ class NetworkChangeRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkInspectionRow(Row):
+    """How a network device is.
+
+    ``state`` is read or failed, with ``code`` and ``message``; ``system`` is its platform and software. ``subjects``
+    are {id, title, status, observed, expected, reason, cmd, at, out, cut}: what was asked and when (UTC, ISO 8601),
+    the beginning of the answer, and how many characters of it were left out.
+    """
+
+    kind: ClassVar[str] = "network_inspection"
+    host: str
+    state: str
+    code: str = ""
+    message: str = ""
+    system: str = ""
+    subjects: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EndRow(Row):
     """The last line of a complete run. ``seconds`` is the wall time of the job, ``exit`` its exit status."""
 
@@ -637,6 +655,7 @@ _LISTS: Mapping[type[Row], str] = {
     DatabaseRow: "databases",
     DatabaseChangeRow: "database_changes",
     NetworkBackupRow: "network_backups",
+    NetworkInspectionRow: "network_inspections",
     NetworkChangeRow: "network_changes",
     PolicyFindingRow: "policy_findings",
     NetworkPolicyRow: "network_policies",
@@ -697,6 +716,7 @@ class Run:
     databases: Sequence[DatabaseRow] = ()
     database_changes: Sequence[DatabaseChangeRow] = ()
     network_backups: Sequence[NetworkBackupRow] = ()
+    network_inspections: Sequence[NetworkInspectionRow] = ()
     network_changes: Sequence[NetworkChangeRow] = ()
     policy_findings: Sequence[PolicyFindingRow] = ()
     network_policies: Sequence[NetworkPolicyRow] = ()

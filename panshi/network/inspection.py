@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from panshi.controls import Params
-from panshi.facts import FactMissing, Facts
-from panshi.facts.network import health
+from panshi.facts import FactMissing, Facts, Item
+from panshi.facts.network import device, health
 from panshi.facts.network.health import Unit
+from panshi.record import NetworkInspectionRow
 from panshi.verdict import Status, Verdict, failed, not_applicable, partial, passed
 
 # Of the catalogue (8.1.5.4 c), where each has its source.
@@ -21,7 +23,17 @@ PARAMETERS = (
 )
 # The estate's variable of what is to be plugged in where.
 NEIGHBOURS = "panshi_net_neighbours"
+# An inspection has no clause to conform to: its words are those of a technician.
+WORDS = {
+    Status.PASS: "正常",
+    Status.FAIL: "异常",
+    Status.PARTIAL: "须说明",
+    Status.ERROR: "没有读到",
+    Status.NOT_APPLICABLE: "不适用",
+}
 _NAMED_MOST = 5
+# Characters of an answer that the record keeps: all of most displays, some forty ports of the interfaces'.
+_KEPT = 40_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,36 @@ def inspect(facts: Facts, params: Params, wanted: Mapping[str, str]) -> list[Ins
     declared = "、".join(f"{port} 是 {name}" for port, name in wanted.items()) or "没有声明"
     said = _safely(lambda: _neighbours(facts, wanted), declared)
     return [*found, Inspected("neighbours", "邻居", health.NEIGHBOURS, said)]
+
+
+def row_of(host: str, facts: Facts, inspected: Sequence[Inspected]) -> NetworkInspectionRow:
+    """Return what the record keeps of a device that was read.
+
+    Args:
+        host: its name.
+        facts: of it.
+        inspected: what :func:`inspect` returned.
+    """
+    subjects = [_kept(one, facts) for one in inspected]
+    return NetworkInspectionRow(host=host, state="read", system=device(facts).system, subjects=subjects)
+
+
+def _kept(one: Inspected, facts: Facts) -> dict[str, Any]:
+    item = facts.items.get(one.item, Item(one.item, ""))
+    said = item.out or item.err
+    verdict = one.verdict
+    return {
+        "id": one.id,
+        "title": one.title,
+        "status": verdict.status.value,
+        "observed": verdict.observed,
+        "expected": verdict.expected,
+        "reason": verdict.reason,
+        "cmd": item.cmd,
+        "at": item.at,
+        "out": said[:_KEPT],
+        "cut": max(0, len(said) - _KEPT),
+    }
 
 
 def _inspected(subject: _Subject, facts: Facts, params: Params) -> Inspected:

@@ -18,6 +18,7 @@ from panshi.report.write import (
     find_harden,
     find_network_backup,
     find_network_change,
+    find_network_inspect,
     find_patch,
     find_recovery,
     find_restore,
@@ -27,6 +28,7 @@ from panshi.report.write import (
     write_harden,
     write_network_backup,
     write_network_change,
+    write_network_inspect,
     write_patch,
     write_recovery,
     write_reports,
@@ -179,6 +181,17 @@ def network_change(
 ) -> None:
     """网络设备变更计划或报告：每台设备的差异、命令、变更的各步与结果。"""
     typer.echo(str(write_network_change(_say(*find_network_change(records, run, estate)), out=out)))
+
+
+@app.command()
+def network_inspect(
+    run: Annotated[str, typer.Option(help="网络设备巡检的运行；不写则取最近一次，中断的也算")] = "",
+    estate: _Estate = "",
+    out: _Out = None,
+    records: _Records = Path("records"),
+) -> None:
+    """网络设备巡检报告：负载、电源、风扇、接口错误、邻居与运行时间，逐台逐项，附设备的原话。"""
+    typer.echo(str(write_network_inspect(_say(*find_network_inspect(records, run, estate)), out=out)))
 
 
 @app.command()

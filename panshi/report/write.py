@@ -22,6 +22,7 @@ from panshi.report import (
     html,
     network_backup,
     network_change,
+    network_inspection,
     patch,
     patch_docx,
     patch_html,
@@ -43,6 +44,7 @@ _RECOVERY = "restore"
 _DATABASE = "db_review"
 _NETWORK_BACKUP = "network_backup"
 _NETWORK_CHANGE = "network_change"
+_NETWORK_INSPECT = "network_inspect"
 RESTORE_FORMATS = ("html", "docx")
 
 
@@ -199,6 +201,12 @@ def write_network_change(path: Path, *, out: Path | None = None) -> Path:
     return _save(file_of(path, "html", out), network_change.html(run))
 
 
+def write_network_inspect(path: Path, *, out: Path | None = None) -> Path:
+    """Write the report of a run of ``network_inspect``; as :func:`write_network_backup`."""
+    run = _ended_run(path, _NETWORK_INSPECT, "网络设备巡检")
+    return _save(file_of(path, "html", out), network_inspection.html(run))
+
+
 def _ended_run(path: Path, job: str, what: str) -> Run:
     """Return a run that is not being written any more, unchanged and of a job; one that was killed will do."""
     refuse(path, [one for one in verify_run(path) if not one.incomplete or is_running(path)])
@@ -270,6 +278,11 @@ def find_network_backup(records: Path, name: str, estate: str) -> tuple[Path, li
 def find_network_change(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]:
     """Return the run of ``network_change`` that the operator means; as :func:`find_patch`."""
     return _find_ended(records, name, estate, _NETWORK_CHANGE)
+
+
+def find_network_inspect(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]:
+    """Return the run of ``network_inspect`` that the operator means; as :func:`find_patch`."""
+    return _find_ended(records, name, estate, _NETWORK_INSPECT)
 
 
 def _find_ended(records: Path, name: str, estate: str, job: str) -> tuple[Path, list[Path]]:

@@ -46,7 +46,10 @@ _REPORTED = {
     "db_review": "database",
     "network_backup": "network-backup",
     "network_change": "network-change",
+    "network_inspect": "network-inspect",
 }
+# Of these, jobs that are reported without a change, too.
+_WHATEVER = ("restore_verify", "db_review", "network_backup", "network_change", "network_inspect")
 
 
 class CallbackModule(CallbackBase):
@@ -113,7 +116,7 @@ class CallbackModule(CallbackBase):
         hardened = self._counts[ChangeRow.kind] and not status
         # These are reported whatever became of them: most of all when they failed.
         told = self._counts[SignedRow.kind] or self._counts[RecoveryRow.kind]
-        whatever = told or self._job in ("restore_verify", "db_review", "network_backup", "network_change")
+        whatever = told or self._job in _WHATEVER
         if self._job in _REPORTED and (hardened or whatever):
             self._report(self._record.path)
 

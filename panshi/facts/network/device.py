@@ -249,6 +249,11 @@ class Device(ABC):
     def release(self) -> str:
         """Return the version of the software as the vendor names it."""
 
+    @property
+    def system(self) -> str:
+        """The platform with the version of its software, as far as it was read."""
+        return f"{self.title} {self.release()}".strip()
+
 
 def severity(word: str) -> int:
     """Return the number of a severity by its name, long or short, or its digit.
