@@ -15,7 +15,6 @@ from panshi.harden.run import current_run
 from panshi.inventory import plain
 from panshi.secret.estate import store_of
 from panshi.secret.model import SecretId
-from panshi.secret.store import missing
 
 from .keys import REACH, TARGET
 from .order import lent, place_of, vault_of
@@ -58,7 +57,7 @@ def key_of(
     """Return the name and the key of a repository: the estate's store has it, whatever became of the host.
 
     Raises:
-        PanshiError: PS-E7401 no such repository; PS-E7001 to PS-E7015 of the store.
+        PanshiError: PS-E7401 no such repository; PS-E7446 it was never deployed; PS-E7001 to PS-E7015 of the store.
     """
     name = str(place_of(settings, place)["name"])
     return name, _stored(variables, template, TARGET, name)
@@ -74,7 +73,7 @@ def lend(
     """Return an order with all that a host needs to reach the repository: only the source has a key to its vault.
 
     Raises:
-        PanshiError: PS-E7001 to PS-E7015 of the store.
+        PanshiError: PS-E7446 the source never had a key to it; PS-E7001 to PS-E7015 of the store.
     """
     name = str(order["place"]["name"])
     copy = vault_of(settings, name)
@@ -84,9 +83,14 @@ def lend(
 
 
 def _stored(variables: Mapping[str, Any], template: Callable[[Any], Any], target: str, name: str) -> str:
-    entry = store_of(variables, template).read(SecretId(str(variables["inventory_hostname"]), target, name))
+    host = str(variables["inventory_hostname"])
+    entry = store_of(variables, template).read(SecretId(host, target, name))
     if entry.current is None:
-        raise missing(str(entry.secret))
+        raise PanshiError(
+            "PS-E7446",
+            f"{host} 还没有部署备份：密码库里没有 {entry.secret}",
+            f"先运行 playbooks/backup.yml --limit {host}",
+        )
     return entry.current.value
 
 

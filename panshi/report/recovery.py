@@ -20,7 +20,7 @@ _ZONE = timezone(timedelta(hours=8))
 # With these nothing has been written yet (``panshi/backup/agent/recover.py``); with any other one nobody can tell.
 _BEFORE = (
     *("PS-E741", "PS-E743", "PS-E7440", "PS-E7441", "PS-E7442", "PS-E7443", "PS-E7445"),
-    *("PS-E7470", "PS-E7471", "PS-E7472", "PS-E7474", "PS-E7487", "PS-E7490"),
+    *("PS-E7470", "PS-E7471", "PS-E7472", "PS-E7474", "PS-E7476", "PS-E7487", "PS-E7490"),
 )
 
 

@@ -98,7 +98,7 @@ def main():
 def start(module, folder, words):
     """Start the unit; one that nobody waits for any more is stopped first."""
     if not os.access(PROGRAM, os.X_OK):
-        module.fail_json(msg="[PS-E7446] 这台主机还没有部署备份（没有 " + PROGRAM + "），先运行 playbooks/backup.yml")
+        module.fail_json(msg="这台主机还没有部署备份（没有 " + PROGRAM + "），先运行 playbooks/backup.yml")
     if active():
         waited = [path for path in folder.glob("*.wanted") if time.time() - path.stat().st_mtime < WAITING_SECONDS]
         if waited:
@@ -118,7 +118,7 @@ def start(module, folder, words):
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, check=False
         )
         if done.returncode:
-            module.fail_json(msg="[PS-E7446] 恢复没有启动：" + done.stdout.strip()[-300:])
+            module.fail_json(msg=done.stdout.strip()[-300:])
         with opened(module, pipe) as file:
             file.write(words["order"])
     finally:
@@ -138,7 +138,7 @@ def opened(module, pipe):
             os.set_blocking(descriptor, True)
             return os.fdopen(descriptor, "w")
         if not active() or time.monotonic() > deadline:
-            module.fail_json(msg="[PS-E7446] 恢复没有启动：" + last_words())
+            module.fail_json(msg=last_words())
         time.sleep(0.1)
 
 

@@ -29,7 +29,7 @@ log_bin=/var/lib/mysql/binlog
 innodb_flush_log_at_trx_commit=2
 """
 _SHOP = """
-CREATE DATABASE shop;
+CREATE DATABASE shop COLLATE utf8mb4_bin;
 USE shop;
 CREATE TABLE customers (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(60));
 CREATE TABLE orders (id INT AUTO_INCREMENT PRIMARY KEY, customer INT NOT NULL, at DATETIME(3) DEFAULT NOW(3),
@@ -38,18 +38,6 @@ CREATE VIEW latest AS SELECT MAX(at) AS at FROM orders;
 CREATE PROCEDURE count_orders() SELECT COUNT(*) FROM orders;
 INSERT INTO customers (name) SELECT CONCAT('c', seq) FROM seq_1_to_500;
 INSERT INTO orders (customer, note) SELECT 1 + seq MOD 500, REPEAT('x', 100) FROM seq_1_to_20000;
-"""
-_WIKI = """
-CREATE DATABASE wiki;
-USE wiki;
-CREATE TABLE pages (id INT AUTO_INCREMENT PRIMARY KEY, title VARCHAR(60) UNIQUE, body BLOB);
-CREATE TABLE visits (page INT, at DATETIME) ENGINE=MyISAM;
-CREATE TABLE seen (page INT PRIMARY KEY);
-CREATE TRIGGER first BEFORE INSERT ON seen FOR EACH ROW SET NEW.page = NEW.page;
-CREATE VIEW titles AS SELECT title FROM pages;
-CREATE FUNCTION counted() RETURNS INT READS SQL DATA RETURN (SELECT COUNT(*) FROM pages);
-INSERT INTO pages (title, body) SELECT CONCAT('第 ', seq, ' 页'), UNHEX(SHA2(seq, 512)) FROM seq_1_to_3000;
-INSERT INTO visits SELECT seq, '2026-11-22 10:00:00' FROM seq_1_to_100;
 """
 _FILES = """
 mkdir -p /srv/app/conf
@@ -145,7 +133,6 @@ def backups(folder: Path) -> Iterator[Backups]:
         copies.podman_input(HOST, "sh", f"cat >/etc/mysql/mariadb.conf.d/99-test.cnf <<'END'\n{_SERVER}END\n")
         made.sh("systemctl restart mariadb && mkdir -p " + SECOND)
         copies.podman_input(HOST, "mariadb", _SHOP)
-        copies.podman_input(HOST, "mariadb", _WIKI)
         made.sh(_FILES)
         made.sh(_REDIS)
         inventory = {"all": {"children": {"backup": {"hosts": {HOST: {}}}}}}
@@ -153,7 +140,6 @@ def backups(folder: Path) -> Iterator[Backups]:
         copies.variables(
             backup_database=DATABASE,
             backup_redis=REDIS,
-            backup_logical={"databases": ["wiki"]},
             backup_files={"app": ["/srv/app"], "etc": ["/etc"]},
             backup_copies=[{"name": "second", "url": SECOND}],
             backup_free_mb=50,

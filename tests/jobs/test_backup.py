@@ -20,6 +20,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backups]:
         yield made
 
 
+def test_real_proof_of_what_was_never_deployed_is_one_line(shop: Backups) -> None:
+    done = shop.play("restore_verify.yml")
+    assert done.status != 0 and "[PS-E7446] db1 还没有部署备份" in done.out, done.out[-2000:]
+
+
 def test_real_backups_are_deployed_made_and_proven(shop: Backups) -> None:
     done = shop.play("backup.yml", backup_now=True)
     assert done.status == 0, done.out[-3000:]
@@ -62,6 +67,33 @@ def test_real_table_dropped_at_a_known_second_comes_back_as_it_was_one_second_be
     assert shop.sql("CHECKSUM TABLE orders").split()[-1] == before
     assert shop.sql("SELECT name FROM customers ORDER BY id DESC LIMIT 1") == "still in business"
     assert shop.left() == ""
+
+
+def test_real_database_dropped_at_a_known_second_comes_back_whole(shop: Backups) -> None:
+    time.sleep(1.1)
+    rows, before = shop.sql("SELECT COUNT(*) FROM orders"), shop.sql("CHECKSUM TABLE customers, orders")
+    at = shop.sh("date -u +%Y-%m-%dT%H:%M:%S+00:00").strip()
+    time.sleep(2.1)
+    shop.sql("INSERT INTO customers (name) VALUES ('too late'); DROP DATABASE shop")
+    done = shop.play("restore.yml", restore_database="shop", restore_at=at, restore_replace=True)
+    assert done.status == 0, done.out[-3000:]
+    assert shop.sql("CHECKSUM TABLE customers, orders") == before
+    assert shop.sql("CALL count_orders(); SELECT COUNT(at) FROM latest; SELECT @@collation_database").split() == [
+        *(rows, "1", "utf8mb4_bin")
+    ]
+    keys = "SELECT COUNT(*) FROM information_schema.referential_constraints WHERE constraint_schema = 'shop'"
+    assert shop.sql(keys) == "1"
+
+
+def test_real_replica_takes_no_restore_and_says_whose_it_is(shop: Backups) -> None:
+    databases = shop.sql("SHOW DATABASES")
+    shop.sql("CHANGE MASTER 'far' TO MASTER_HOST='203.0.113.250', MASTER_PORT=3307, MASTER_USER='repl'")
+    try:
+        done = shop.play("restore.yml", restore_database="shop")
+    finally:
+        shop.sql("RESET SLAVE 'far' ALL")
+    assert done.status != 0 and "[PS-E7476]" in done.out and "203.0.113.250:3307" in done.out, done.out[-2000:]
+    assert shop.sql("SHOW DATABASES") == databases and shop.left() == ""
 
 
 def test_real_files_come_back_beside_or_in_place_of_what_is_there(shop: Backups) -> None:

@@ -41,6 +41,18 @@ id = good.id[:8] + "T235959Z-" + name
 size, sha256 = dumps.save(local, io.BytesIO(bytes(data)), id)
 dumps.note(local, dumps.Dump(id, name, size, sha256, good.server, good.mark))
 """
+_WIKI = """
+CREATE DATABASE wiki COLLATE utf8mb4_unicode_ci;
+USE wiki;
+CREATE TABLE pages (id INT AUTO_INCREMENT PRIMARY KEY, title VARCHAR(60) UNIQUE, body BLOB);
+CREATE TABLE visits (page INT, at DATETIME) ENGINE=MyISAM;
+CREATE TABLE seen (page INT PRIMARY KEY);
+CREATE TRIGGER first BEFORE INSERT ON seen FOR EACH ROW SET NEW.page = NEW.page;
+CREATE VIEW titles AS SELECT title FROM pages;
+CREATE FUNCTION counted() RETURNS INT READS SQL DATA RETURN (SELECT COUNT(*) FROM pages);
+INSERT INTO pages (title, body) SELECT CONCAT('第 ', seq, ' 页'), UNHEX(SHA2(seq, 512)) FROM seq_1_to_3000;
+INSERT INTO visits SELECT seq, '2026-11-22 10:00:00' FROM seq_1_to_100;
+"""
 _RESTIC = "restic --quiet --no-cache --repo /var/backups/panshi --password-file /etc/panshi/backup/local.key"
 
 
@@ -49,6 +61,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backups]:
     with backups(tmp_path_factory.mktemp("dumps")) as made:
         made.copies.podman_input(made.host, "sh", f"cat >/root/watch.py <<'END'\n{_WATCH}END\n")
         made.copies.podman_input(made.host, "sh", f"cat >/root/saved.py <<'END'\n{_SAVED}END\n")
+        made.copies.podman_input(made.host, "mariadb", _WIKI)
         # Nothing else is declared: what is proven is the dumps alone.
         declared = {"backup_redis": REDIS, "backup_logical": {"databases": ["wiki"]}}
         made.copies.variables(**declared, backup_files={}, backup_free_mb=50)
@@ -83,16 +96,11 @@ def test_real_dumps_are_proven_although_keys_have_expired_since(shop: Backups) -
     assert shop.left() == ""
 
 
-def test_real_redis_comes_back_beside_and_in_place(shop: Backups) -> None:
+def test_real_redis_comes_back_in_place(shop: Backups) -> None:
     shop.redis("DEL", "page:1")
     shop.redis("SET", "page:2", "broken-by-somebody")
     shop.redis("SET", "later", "x")
     shop.redis("DEL", "queue", "scores", database=3)
-    done = shop.play("restore.yml", restore_redis=True, restore_into="/srv/found-redis")
-    assert done.status == 0, done.out[-3000:]
-    assert (
-        "RDB looks OK" in shop.sh("redis-check-rdb /srv/found-redis/dump.rdb") and shop.redis("EXISTS", "later") == "1"
-    )
     done = shop.play("restore.yml", restore_redis=True, restore_replace=True)
     assert done.status == 0, done.out[-3000:]
     assert shop.redis("EXISTS", "page:1", "page:2", "later") == "2"
@@ -104,7 +112,29 @@ def test_real_redis_comes_back_beside_and_in_place(shop: Backups) -> None:
     assert shop.left() == ""
 
 
-def test_real_small_database_comes_back_whole_or_by_table(shop: Backups) -> None:
+def test_real_small_database_that_was_dropped_comes_back_whole(shop: Backups) -> None:
+    was = shop.sql("CHECKSUM TABLE wiki.pages, wiki.visits, wiki.seen")
+    shop.sql("DROP DATABASE wiki")
+    done = shop.play("restore.yml", restore_database="wiki", restore_replace=True)
+    assert done.status == 0, done.out[-3000:]
+    assert shop.sql("CHECKSUM TABLE wiki.pages, wiki.visits, wiki.seen") == was
+    assert shop.sql("USE wiki; SELECT counted(), COUNT(*), @@collation_database FROM titles").split() == [
+        *("3000", "3000", "utf8mb4_unicode_ci")
+    ]
+    assert shop.left() == ""
+
+
+@pytest.mark.long
+def test_real_redis_comes_back_beside(shop: Backups) -> None:
+    shop.redis("SET", "later", "x")
+    done = shop.play("restore.yml", restore_redis=True, restore_into="/srv/found-redis")
+    assert done.status == 0, done.out[-3000:]
+    assert "RDB looks OK" in shop.sh("redis-check-rdb /srv/found-redis/dump.rdb")
+    assert shop.redis("EXISTS", "later") == "1"
+
+
+@pytest.mark.long
+def test_real_table_of_a_small_database_comes_back_alone_and_the_whole_beside(shop: Backups) -> None:
     was = shop.sql("CHECKSUM TABLE wiki.pages, wiki.visits")
     shop.sql("DROP TABLE wiki.pages; DELETE FROM wiki.visits WHERE page > 50")
     small = {"restore_database": "wiki"}

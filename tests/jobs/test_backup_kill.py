@@ -152,3 +152,36 @@ def test_real_disk_that_is_full_during_a_backup_keeps_the_last_good_one(shop: Ba
     assert shop.sh(f"ls {SECOND}/config")
     done, row = shop.verify()
     assert done.status == 0 and row.proven, row.findings
+
+
+# Begins to clean, and dies at once when there is less in a folder of the repository, or something new.
+_KILLED = """
+cd /var/backups/panshi
+setsid panshi-backup keep >/dev/null 2>&1 & job=$!
+while {before}; do :; done
+kill -9 -$job
+ls locks
+"""
+
+
+def test_real_cleaning_that_is_killed_loses_nothing_and_the_next_one_does_it(shop: Backups) -> None:
+    restic = "restic --no-cache --repo /var/backups/panshi --password-file /etc/panshi/backup/local.key"
+    done = shop.play("backup.yml", backup_keep={"days": 0, "weeks": 0, "months": 0, "years": 0})
+    assert done.status == 0, done.out[-3000:]
+    number = "$(ls snapshots | wc -l)"
+    for before in (f"[ {number} -ge $number ]", '[ -z "$(find index -newer /run/mark)" ]'):
+        for _ in range(2):
+            shop.sh(
+                "head -c 9000000 /dev/urandom >/srv/app/conf/big.bin; panshi-backup files; panshi-backup database full"
+            )
+        left = shop.sh(f"cd /var/backups/panshi; number={number}; touch /run/mark; {_KILLED.format(before=before)}")
+        assert left, "it was not killed while it worked"
+        assert "no errors were found" in shop.sh(f"{restic} check --no-lock --read-data")
+    done, row = shop.verify("local", restore_max_rpo_minutes=600)
+    assert done.status == 0 and row.proven, row.findings
+    shop.sh("panshi-backup keep")
+    for tag, wanted in (("kind=set", 1), ("kind=stream", 1), ("kind=files,name=app", 1), ("kind=files,name=etc", 1)):
+        assert len(json.loads(shop.sh(f"{restic} snapshots --json --tag {tag}"))) == wanted, tag
+    assert shop.sh("ls /var/backups/panshi/locks") == ""
+    done, row = shop.verify("local", restore_max_rpo_minutes=600)
+    assert done.status == 0 and row.proven, row.findings

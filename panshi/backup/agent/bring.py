@@ -105,9 +105,17 @@ def sql(
 
 @contextlib.contextmanager
 def loaded(
-    file: Path, database: str, bounds: scratch.Bounds, folder: Path, say: Callable[[str], object]
+    file: Path, database: str, collation: str, bounds: scratch.Bounds, folder: Path, say: Callable[[str], object]
 ) -> Iterator[scratch.Scratch]:
     """Give an empty scratch server into which a dump was loaded.
+
+    Args:
+        file: the dump.
+        database: that it is of.
+        collation: default one of the database.
+        bounds: of the server.
+        folder: of the restore.
+        say: is told what is being done.
 
     Raises:
         BackupError: PS-E7440 it does not start; PS-E7443 it does not take the dump.
@@ -116,7 +124,7 @@ def loaded(
     scratch.new_data(folder)
     with scratch.running(folder, bounds) as instance, file.open("rb") as stream:
         say(f"载入 {database}")
-        instance.server.ask(f"CREATE DATABASE {quoted(database)}")
+        instance.server.ask(f"CREATE DATABASE {quoted(database)} COLLATE {collation}")
         if said := load(instance.server, database, stream):
             _no_room(said, folder)
             raise BackupError(

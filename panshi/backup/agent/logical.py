@@ -30,11 +30,13 @@ class Mark:
         tables: those that were the same before and after.
         moving: names of those that were not: of them it is only known that they are there.
         objects: numbers of what else there is.
+        collation: what a new table of it begins with; a dump does not say it.
     """
 
     tables: tuple[Table, ...]
     moving: tuple[str, ...]
     objects: Mapping[str, int]
+    collation: str
 
     def as_json(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -43,7 +45,8 @@ class Mark:
 
 def read_mark(raw: Mapping[str, Any]) -> Mark:
     """Return the mark that ``as_json`` gave."""
-    return Mark(tuple(Table(**one) for one in raw["tables"]), tuple(raw["moving"]), dict(raw["objects"]))
+    tables = tuple(Table(**one) for one in raw["tables"])
+    return Mark(tables, tuple(raw["moving"]), dict(raw["objects"]), str(raw["collation"]))
 
 
 def back_up(repository: Repository, server: Server, database: str) -> dumps.Dump:
@@ -57,7 +60,8 @@ def back_up(repository: Repository, server: Server, database: str) -> dumps.Dump
     Raises:
         BackupError: PS-E7420 from the server; PS-E7489 there is no such database; PS-E741x of the repository.
     """
-    if not server.one(f"SELECT 1 FROM information_schema.schemata WHERE schema_name = {text(database)}"):
+    collation = server.collation(database)
+    if not collation:
         raise BackupError("PS-E7489", f"数据库 {database} 不在这台主机上", "改正 backup_logical.databases")
     before = measured(server, database)
     id = f"{named(dt.datetime.now(dt.timezone.utc))}-{dumps.name_of(database)}"
@@ -67,7 +71,7 @@ def back_up(repository: Repository, server: Server, database: str) -> dumps.Dump
         saved.append(dumps.save(repository, stream, id))
 
     sql.dump(server, database, "", take)
-    mark = still(before, measured(server, database), objects(server, database))
+    mark = Mark(*still(before, measured(server, database)), objects(server, database), collation)
     dump = dumps.Dump(id, dumps.name_of(database), *saved[0], server.one("SELECT VERSION()"), mark.as_json())
     dumps.note(repository, dump)
     return dump
@@ -79,11 +83,11 @@ def measured(server: Server, database: str) -> tuple[Table, ...]:
     return read_tables(tables, server.ask(*measure(tables))) if tables else ()
 
 
-def still(before: Sequence[Table], after: Sequence[Table], objects: Mapping[str, int]) -> Mark:
-    """Return what both measurements have in common, and the names of the tables that they do not."""
+def still(before: Sequence[Table], after: Sequence[Table]) -> tuple[tuple[Table, ...], tuple[str, ...]]:
+    """Return the tables that both measurements have in common, and the names of those that they do not."""
     same = set(before) & set(after)
     moving = {one.name for one in {*before, *after} - same}
-    return Mark(tuple(one for one in before if one in same), tuple(sorted(moving)), objects)
+    return tuple(one for one in before if one in same), tuple(sorted(moving))
 
 
 def objects(server: Server, database: str) -> dict[str, int]:

@@ -100,9 +100,9 @@ def logical(
         with evidence.step(f"取回 {name}", restore=True):
             dump, file = bring.sql(repository, database, None, folder, say)
         _dated(dump, hours, evidence)
-        with evidence.step(f"载入 {name}", restore=True):
-            instance = stack.enter_context(bring.loaded(file, database, bounds, folder, say))
         mark = marks.read_mark(dump.mark)
+        with evidence.step(f"载入 {name}", restore=True):
+            instance = stack.enter_context(bring.loaded(file, database, mark.collation, bounds, folder, say))
         with evidence.step(f"核对 {name}", restore=False):
             say(f"逐表对照（{len(mark.tables)} 张）")
             found = {one.name: one for one in marks.measured(instance.server, database)}

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from . import book, bring, scratch, sql
+from . import book, bring, logical, scratch, sql
 from .errors import BackupError
 from .lost import Lost
 from .mark import measure, read_tables, tables_of
 from .restic import Repository
-from .server import Server, quoted, text
+from .server import Server, quoted
 from .sets import moment
 
 
@@ -41,10 +41,17 @@ def recover(
         say: is told what is being done.
 
     Raises:
-        BackupError: nothing of what is there now was changed, or it says where the former state lies.
+        BackupError: PS-E7476 the target replicates; else nothing of what is there now was changed, or it says where
+            the former state lies.
     """
+    if replica := target.replica():
+        raise BackupError(
+            "PS-E7476",
+            f"这台主机的数据库是 {replica['Master_Host']}:{replica['Master_Port']} 的从库，写在它上面的到不了主库",
+            "在主库上恢复：-e restore_on=<主库>，用两台都读得到的副本（restore_place）",
+        )
     into = lost.into or (lost.database if lost.replace else f"{lost.database}_restored")
-    if not lost.replace and target.one(f"SELECT 1 FROM information_schema.schemata WHERE schema_name = {text(into)}"):
+    if not lost.replace and target.collation(into):
         raise BackupError(
             "PS-E7470", f"数据库 {into} 已经存在", "用 restore_into 换一个名字，或用 restore_replace=true 就地恢复"
         )
@@ -56,7 +63,8 @@ def recover(
         source = read_tables(wanted, found.server.ask(*measure(wanted)))
         aside = _put_aside(target, lost, into, folder.name, say) if lost.replace else ""
         say(f"写入 {into}（{len(wanted)} 张表）")
-        target.ask(f"CREATE DATABASE IF NOT EXISTS {quoted(into)}")
+        collation = found.server.collation(lost.database)
+        target.ask(f"CREATE DATABASE IF NOT EXISTS {quoted(into)} COLLATE {collation}")
         _load(found.server, target, lost, into, aside)
         arrived = [(into, name, engine) for _, name, engine in wanted]
         there = read_tables(arrived, target.ask(*measure(arrived)))
@@ -101,7 +109,8 @@ def _replayed(repository: Repository, lost: Lost, folder: Path, say: Callable[[s
 def _dumped(repository: Repository, lost: Lost, folder: Path, say: Callable[[str], object]) -> Iterator[Source]:
     """Give the last dump of a small database that is not later than what is wanted."""
     dump, file = bring.sql(repository, lost.database, lost.until, folder, say)
-    with bring.loaded(file, lost.database, lost.bounds, folder, say) as instance:
+    collation = logical.read_mark(dump.mark).collation
+    with bring.loaded(file, lost.database, collation, lost.bounds, folder, say) as instance:
         yield Source(instance.server, dump.id, "")
 
 

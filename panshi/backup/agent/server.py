@@ -47,13 +47,18 @@ class Server:
         """Return a global variable."""
         return self.one(f"SELECT @@GLOBAL.{name}")
 
+    def collation(self, database: str) -> str:
+        """Return the default collation of a database, which says its character set as well; empty: there is none."""
+        column = "SELECT default_collation_name FROM information_schema.schemata"
+        return self.one(f"{column} WHERE schema_name = {text(database)}")
+
     def replica(self) -> dict[str, str]:
-        """Return what the server says of its replication, nothing where it is no replica.
+        """Return what the server says of its replication, the last one of several, nothing where it is no replica.
 
         Raises:
             BackupError: PS-E7420.
         """
-        command = ["mariadb", *self.options, "--batch", "--vertical", "--execute", "SHOW SLAVE STATUS"]
+        command = ["mariadb", *self.options, "--batch", "--vertical", "--execute", "SHOW ALL SLAVES STATUS"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise BackupError("PS-E7420", f"数据库：{last_line(done.stderr)}", "确认它在运行、备份账户能登录后重做")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from panshi.backup.agent.errors import BackupError
+from panshi.backup.agent.recover import recover
 from panshi.backup.agent.server import Server, _plain, quoted, text
 
 _CODES = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\0": "\\0"}
@@ -68,3 +70,21 @@ def test_emulated_server_that_refuses_is_one_line(client: Path) -> None:
 def test_emulated_nothing_is_an_empty_answer(client: Path) -> None:
     (client / "rows").write_text("")
     assert Server().ask("SELECT 1") == [] and Server().one("SELECT 1") == ""
+
+
+_REPLICA = """*************************** 1. row ***************************
+               Connection_name: far
+               Master_Host: 203.0.113.250
+               Master_Port: 3307
+          Slave_IO_Running: No
+"""
+
+
+def test_emulated_replica_that_stands_still_takes_no_restore(client: Path) -> None:
+    (client / "rows").write_text(_REPLICA)
+    unused: Any = None
+    with pytest.raises(BackupError) as caught:
+        recover(unused, unused, Server(), client, print)
+    assert caught.value.code == "PS-E7476" and "203.0.113.250:3307" in caught.value.message
+    (client / "rows").write_text("")
+    assert Server().replica() == {}
