@@ -1,10 +1,10 @@
 """The security policy of H3C SecPath firewalls (Comware V7, view ``security-policy ip``).
 
-Sources [D: H3C command references of security policies]: the action of a new rule is drop; ``disable``, ``rule
-rename``, ``move rule name``; a rule that was added, changed, moved or deleted does not match otherwise until rule
-matching acceleration has been activated, which the device does by itself every 2 s (100 rules or fewer) or 20 s, and
-which can fail for lack of memory. So ``accelerate enhanced enable`` is sent before anything is deleted and at the end,
-and its answer has to be read.
+Sources [D: H3C command references of security policies]: the action of a new rule is drop; ``disable``, ``move rule
+name``; a rule that was added, changed or moved does not match otherwise until rule matching acceleration has been
+activated, which the device does by itself every 2 s (100 rules or fewer) or 20 s, and which can fail for lack of
+memory. So ``accelerate enhanced enable`` is sent before anything is deleted and at the end, and its answer has to be
+read. No command that renames a rule was found in them: a rule gets its final name by a copy, put before it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from panshi.network.policy.firewall import (
 )
 from panshi.network.policy.model import Schedule, Service, address_span
 from panshi.network.policy.space import LAST_PORT, Spans, spans
-from panshi.network.policy.steps import Place
+from panshi.network.policy.steps import AddRule, DeleteRule, Place, Rename, Step
 
 _SIDES = {"source": "source-ip", "destination": "destination-ip"}
 _ACTIONS = {"pass": "permit", "drop": "deny"}
@@ -52,6 +52,16 @@ class SecPath(Dialect):
     permit_deny = ("pass", "drop")
     logging = "logging enable"
     activate = "accelerate enhanced enable"
+
+    def lines(self, steps: Sequence[Step], new: Firewall) -> list[str]:
+        """Return the commands of a way, see ``Dialect.lines``."""
+        final = {rule.name: rule for rule in new.rules}
+        renames = [step for step in steps if isinstance(step, Rename)]
+        copies: list[Step] = [AddRule(final[one.to], Place("before", one.name)) for one in renames]
+        copies += [DeleteRule(one.name) for one in renames]
+        at = steps.index(renames[0]) if renames else 0
+        others = [step for step in steps[at:] if not isinstance(step, Rename)]
+        return super().lines([*steps[:at], *copies, *others], new)
 
     def object_lines(self, kind: str, name: str, new: Firewall) -> list[str]:
         """Return the definition of an object."""
