@@ -19,6 +19,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][\w.@-]{0,30}", re.ASCII)
 _PASSWORD = re.compile(r"[A-Za-z0-9_.,:;+*=@#~^&!/()<>\[\]{}|-]{8,63}")
 # Services of VRP and Comware by which people come in.
 SERVICES = frozenset({"ssh", "terminal", "telnet", "ftp", "http", "https"})
+_ROLE = "authorization-attribute user-role"
 
 
 class Dialect(Protocol):
@@ -38,7 +39,7 @@ class Dialect(Protocol):
     def present(self, accounts: Accounts, wanted: Wanted, value: str) -> list[str]:
         """Return what makes an account as it is wanted; with a password where one is given."""
 
-    def absent(self, name: str) -> list[str]:
+    def absent(self, account: Account) -> list[str]:
         """Return what takes an account away."""
 
 
@@ -73,9 +74,10 @@ class Vrp:
         ssh = ["", " authentication-type password", " service-type stelnet"] if "ssh" in services else []
         return [*lines, *(f"ssh user {wanted.name}{words}" for words in ssh)]
 
-    def absent(self, name: str) -> list[str]:
+    def absent(self, account: Account) -> list[str]:
         """Return the line in the view aaa, and the SSH user's."""
-        return ["aaa", f"undo local-user {name}", "quit", f"undo ssh user {name}"]
+        ssh_user = [f"undo ssh user {account.name}"] if account.ssh_user else []
+        return ["aaa", f"undo local-user {account.name}", "quit", *ssh_user]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +93,21 @@ class Comware:
 
     def present(self, accounts: Accounts, wanted: Wanted, value: str) -> list[str]:
         """Return the lines in the account's view; what is too much goes after what is missing was given."""
-        # A new account is a network-operator until it is told otherwise [D: RBAC, default user role].
-        account = accounts.get(wanted.name, Account(wanted.name, roles=frozenset({"network-operator"})))
+        account = accounts.get(wanted.name, Account(wanted.name))
         services = wanted.services or (frozenset({"ssh"}) if wanted.name not in accounts else account.services)
         roles = frozenset({wanted.role}) if wanted.role else account.roles
+        # A new account is a network-operator without being told so [D: RBAC, default user role].
+        too_many = (account.roles if wanted.name in accounts else frozenset({"network-operator"})) - roles
         lines = [f"password simple {value}"] if value else []
-        for words, old, new in (
-            ("service-type", account.services, services),
-            ("authorization-attribute user-role", account.roles, roles),
-        ):
-            lines += [f"{words} {one}" for one in sorted(new - old)]
-            lines += [f"undo {words} {one}" for one in sorted(old - new)]
+        lines += [f"service-type {one}" for one in sorted(services - account.services)]
+        lines += [f"undo service-type {one}" for one in sorted(account.services - services)]
+        lines += [f"{_ROLE} {one}" for one in sorted(roles - account.roles)]
+        lines += [f"undo {_ROLE} {one}" for one in sorted(too_many) if wanted.role]
         return [_comware_view(wanted.name), *lines, "quit"] if lines else []
 
-    def absent(self, name: str) -> list[str]:
+    def absent(self, account: Account) -> list[str]:
         """Return the line that takes the view away."""
-        return [f"undo {_comware_view(name)}"]
+        return [f"undo {_comware_view(account.name)}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,9 @@ class Ios:
         same = level == account.level
         return [] if same else [f"username {wanted.name} privilege {level} {account.word} {account.password}"]
 
-    def absent(self, name: str) -> list[str]:
+    def absent(self, account: Account) -> list[str]:
         """Return the line that takes it away."""
-        return [f"no username {name}"]
+        return [f"no username {account.name}"]
 
     def _line(self, accounts: Accounts, name: str, level: str, value: str) -> str:
         word = accounts[name].word if name in accounts else ""
@@ -197,7 +198,7 @@ def presence_lines(accounts: Accounts, wanted: Wanted, platform: str, value: str
 def removal_lines(accounts: Accounts, name: str, platform: str) -> list[str]:
     """Return the lines that take an account away; none when it is not there."""
     _fits(name, "")
-    return _DIALECTS[platform].absent(name) if name in accounts else []
+    return _DIALECTS[platform].absent(accounts[name]) if name in accounts else []
 
 
 def unfit(name: str, why: str) -> PanshiError:

@@ -34,6 +34,7 @@ class Account:
         password: how its password is shown, without the word before it: ``irreversible-cipher …``; empty: not shown.
         word: ``secret`` or ``password`` of IOS and RGOS.
         blocked: it may not log in.
+        ssh_user: VRP has lines of an SSH user of this name.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Account:
     password: str = field(default="", repr=False)
     word: str = ""
     blocked: bool = False
+    ssh_user: bool = False
 
 
 Accounts = Mapping[str, Account]
@@ -114,7 +116,8 @@ def _vrp(tree: Node) -> dict[str, Account]:
             elif told["what"] == "state":
                 one = replace(one, blocked=rest == "block")
             found[one.name] = one
-    return found
+    named = {line.line.split()[2] for line in tree.find(r"ssh user \S+")}
+    return {name: replace(one, ssh_user=name in named) for name, one in found.items()}
 
 
 def _comware(tree: Node) -> dict[str, Account]:

@@ -79,13 +79,14 @@ class Reach:
         with self.login() as session:
             return read_accounts(session.running(), self.device.platform)
 
-    def change(self, lines: Sequence[str], account: str = "", value: str = "") -> Changed:
+    def change(self, lines: Sequence[str], account: str = "", value: str = "", *, proven: bool = True) -> Changed:
         """Change accounts, prove it by new logins while the first session stays open, and save; or take it back.
 
         Args:
             lines: to be typed.
             account: whose password the lines set; empty: nobody's.
             value: that password.
+            proven: by a login with it; not where the account may not come in by SSH.
 
         Raises:
             ChangeFailed: PS-E8004, PS-E8005; PanshiError: as ``change``.
@@ -96,10 +97,10 @@ class Reach:
 
         own = bool(value) and account == self.device.user and not self.device.key_file
         return change(
-            Change(lines, secrets=(value,), minutes=_MINUTES, pause=self.pause),
+            Change(lines, secrets=(value,) if value else (), minutes=_MINUTES, pause=self.pause),
             self.login,
             state=self.state,
-            probes=[Probe(f"以新口令登录 {account}", failing)] if value else [],
+            probes=[Probe(f"以新口令登录 {account}", failing)] if value and proven else [],
             login_after=self.login_with(value) if own else None,
         )
 
