@@ -18,17 +18,19 @@ JOB = "network_change"
 DIFFERENCES = "差异"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Intent:
-    """What is written down.
+    """What is written down, as the device shows it; what speaks for less of the device is laid over what does for more.
 
     Args:
-        text: configuration, or a part of one, as the device shows it.
-        scope: how much of the device it speaks for.
+        whole: the whole configuration.
+        sections: views that become exactly as written.
+        lines: lines that shall be there, or not be there (``undo``, ``no``), whatever else is.
     """
 
-    text: str
-    scope: Scope
+    whole: str = ""
+    sections: str = ""
+    lines: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,20 @@ def compare(running: str, intent: Intent, platform: str) -> Found:
     Raises:
         PanshiError: PS-E8070 to PS-E8072 of the configuration tree; PS-E8073 a text for the whole device has no end.
     """
-    if intent.scope is Scope.WHOLE and not is_whole(intent.text, platform):
+    if intent.whole and not is_whole(intent.whole, platform):
         raise PanshiError(
             "PS-E8073",
-            "whole 的配置没有以结束行（return 或 end）结尾：可能是写了一半的文本",
-            "补上结束行，或改用 scope: sections、merge；没有改动",
+            "整机的配置没有以结束行（return 或 end）结尾：可能是写了一半的文本",
+            "补上结束行，或改用 network_sections、network_lines；没有改动",
         )
-    before = parse(running, platform)
-    after = compose(before, parse(intent.text, platform), platform, intent.scope)
+    before = after = parse(running, platform)
+    for text, scope in (
+        (intent.whole, Scope.WHOLE),
+        (intent.sections, Scope.SECTIONS),
+        (intent.lines, Scope.MERGE),
+    ):
+        if text:
+            after = compose(after, parse(text, platform), platform, scope)
     return Found(
         platform=platform,
         running=digest(normal(running, platform)),

@@ -6,7 +6,6 @@ import hashlib
 
 from panshi.errors import PanshiError
 from panshi.network.archive import Copy
-from panshi.network.config import Scope
 from panshi.network.intent import Found, Intent
 from panshi.record import canonical
 
@@ -28,7 +27,7 @@ def intent_of(kept: Copy, device: str, platform: str) -> Intent:
             f"备份是 {kept.platform} 的，设备 {device} 现在是 {platform}",
             "换了平台的设备不能按行恢复；没有改动设备",
         )
-    return Intent(kept.running, Scope.WHOLE)
+    return Intent(whole=kept.running)
 
 
 def digest_of(device: str, commit: str, found: Found) -> str:

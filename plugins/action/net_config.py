@@ -12,16 +12,16 @@ from ansible.plugins.action import ActionBase
 from panshi.errors import PanshiError
 from panshi.harden.run import record_payload
 from panshi.network.change import Changed, ChangeFailed
-from panshi.network.config import Scope
-from panshi.network.estate import login_of, state_of
+from panshi.network.estate import changes_of, login_of
 from panshi.network.intent import JOB, Found, Intent, as_planned, carry_out, look
 from panshi.network.plan import approved, load_plan
 from panshi.network.probes import probes_of
 from panshi.record import NetworkChangeRow
 
 _SPEC = {
-    "config": {"type": "str", "required": True},
-    "scope": {"type": "str", "choices": [one.value for one in Scope], "default": Scope.MERGE.value},
+    "lines": {"type": "str", "default": ""},
+    "sections": {"type": "str", "default": ""},
+    "whole": {"type": "str", "default": ""},
     "probes": {"type": "list", "elements": "dict", "default": []},
     "minutes": {"type": "int", "default": 5},
     "plan": {"type": "path"},
@@ -60,7 +60,7 @@ class ActionModule(ActionBase):
 
     def _run(self, arguments: dict[str, Any], variables: dict[str, Any]) -> Changed | None:
         template = self._templar.template
-        intent = Intent(arguments["config"], Scope(arguments["scope"]))
+        intent = Intent(**{name: arguments[name] for name in ("lines", "sections", "whole")})
         probes = probes_of(arguments["probes"])
         plan = None
         if arguments["plan"]:
@@ -73,7 +73,7 @@ class ActionModule(ActionBase):
             as_planned(plan, login.device.name, found)
         if self._task.check_mode or not found.commands:
             return None
-        state = state_of(variables, template) / "changes"
+        state = changes_of(variables, template)
         return carry_out(
             login, intent, found, state=state, minutes=arguments["minutes"], probes=probes, tell=self._tell
         )

@@ -8,26 +8,32 @@ short_description: Bring the configuration of a network device to what is writte
 version_added: "1.0.0"
 author: Panshi
 description:
-  - Reads the running configuration, holds it against the text, and sends the commands from one to the other. Huawei
-    VRP5 and VRPv8, H3C Comware V7, Ruijie RGOS, Cisco IOS.
+  - Reads the running configuration, holds it against what is written down, and sends the commands from one to the
+    other. Huawei VRP5 and VRPv8, H3C Comware V7, Ruijie RGOS, Cisco IOS.
   - All of it or nothing. The change is made under the device's own timer where it has one, proven through a new login
     and the probes, confirmed and saved; else the device is taken back to where it was, and that is proven, too.
   - A device that has the configuration already is left alone.
   - Secrets are masked in everything that is returned. Passwords are not for this module; a device shows them hashed, so
     that a password in clear would never be there; use M(net_account).
 options:
-  config:
-    description: Configuration, or a part of one, as the device shows it; see docs/network-config.md.
-    type: str
-    required: true
-  scope:
+  lines:
     description:
-      - How much of the device C(config) speaks for. V(merge) takes nothing away that is not named by a negative line
-        (C(undo …), C(no …)). V(sections) makes the views that it names exactly as written. V(whole) makes everything
-        so, and must end with the closing line.
+      - Lines that shall be there, as the device shows them; nothing else is taken away. A negative line (C(undo …),
+        C(no …)) takes away what it names.
     type: str
-    choices: [merge, sections, whole]
-    default: merge
+    default: ""
+  sections:
+    description:
+      - Views (interfaces, access lists) that become exactly as written, and lines outside of them; a set such as
+        C(vlan batch) becomes exactly the one written. Other views stay as they are.
+    type: str
+    default: ""
+  whole:
+    description:
+      - The whole configuration; what it does not say is taken away. It must end with the closing line (C(return),
+        C(end)). With several of the three, C(sections) is laid over C(whole), and C(lines) over both.
+    type: str
+    default: ""
   probes:
     description:
       - What must be so afterwards, asked through the new login. Each has C(command) (one that only reads), C(match) (a
@@ -59,13 +65,12 @@ attributes:
 EXAMPLES = """
 - name: Switch | Ensure the syslog host is set
   net_config:
-    config: |
+    lines: |
       info-center loghost 192.0.2.50
 
 - name: Switch | Ensure the access ports are as written, as it was approved
   net_config:
-    config: "{{ lookup('template', 'access.j2') }}"
-    scope: sections
+    sections: "{{ lookup('template', 'access.j2') }}"
     probes:
       - {title: 上联口在用, command: display interface brief, match: 'GigabitEthernet0/0/24\\\\s+up'}
     plan: plans/example/20261122T010203Z-abcdef.yml

@@ -21,7 +21,7 @@ CUT = "vlan 5\n#\ninterface Vlan-interface5\n ip address 192.0.2.5 255.255.255.0
 def written(folder: Path, wanted: Sequence[tuple[Device, str]]) -> None:
     """Write an inventory with what is written down for each device."""
     hosts = {
-        device.name: reach(device.host, device.port, device.platform, network_config=text, panshi_net_encoding="utf-8")
+        device.name: reach(device.host, device.port, device.platform, network_lines=text, panshi_net_encoding="utf-8")
         for device, text in wanted
     }
     estate(folder, hosts, [device.known_hosts for device, _ in wanted])
