@@ -66,7 +66,7 @@ class _Asking:
     """One of them: a process that takes every ``step``-th number from ``first`` on."""
 
     def __init__(self, probe: Dict[str, Any], token: str, rate: float, first: int, step: int) -> None:
-        self._ending = False
+        self._ending, self._parent = False, os.getpid()
         reader, writer = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -93,7 +93,8 @@ class _Asking:
     def _run(self, probe: Dict[str, Any], token: str, rate: float, numbers: range, told: int) -> None:
         send, finish = sender(probe)
         began, asked, sent = time.monotonic(), 0, []  # type: float, int, List[int]
-        while not self._ending:
+        # A proof that was killed asks for nothing any more.
+        while not self._ending and os.getppid() == self._parent:
             due = int((time.monotonic() - began) * rate) + 1 - asked
             if due <= 0:
                 time.sleep(_TICK)

@@ -448,6 +448,18 @@ def keep(config: Dict[str, Any], only: str = "") -> Findings:
         return wrong + guard(config, now) + cramped(config)
 
 
+@contextlib.contextmanager
+def undisturbed(config: Dict[str, Any]) -> Iterator[None]:
+    """Have the timer's run and a proof wait for each other: one would take away the files that the other one counts."""
+    os.makedirs(config["archive"], mode=0o755, exist_ok=True)
+    folder = os.open(config["archive"], os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def guard(config: Dict[str, Any], now: float) -> Findings:
     """Make room: the oldest archives that are past their legal time go first, never one inside it."""
     old = []
@@ -678,9 +690,11 @@ def main(arguments: List[str]) -> int:
         return 1 if found and arguments[0] == "pruned" else 0
     if arguments[0] == "check":
         wrong = check(config)
+    elif arguments[0] == "rotate":
+        with undisturbed(config):
+            wrong = list(_rotate(config)) + keep(config)
     else:
-        wrong = list(_rotate(config)) if arguments[0] == "rotate" else []
-        wrong += keep(config, *arguments[1:2])
+        wrong = keep(config, *arguments[1:2])
     for line in wrong:
         sys.stderr.write(line + "\n")
         if arguments[0] != "check":

@@ -18,7 +18,7 @@ import tempfile
 import termios
 import time
 from collections import Counter
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ansible.module_utils import panshi_logs as logs
 from ansible.module_utils.basic import AnsibleModule
@@ -89,9 +89,11 @@ PIPE_PROGRAM = "/usr/local/lib/panshi/panshi_log_pipe.py"
 # journald and rsyslog may still hold messages when the last one was sent.
 _SETTLE_SECONDS = 15
 _END = 1 << 18
+_SCRATCH = ".log-proof-"
 _DELETED = " (deleted)"
 # logrotate names a file by the second.
 _PAUSE = 1.1
+_LOOK = 0.2
 
 Result = Dict[str, Any]
 
@@ -144,16 +146,23 @@ def prove(config: Dict[str, Any], policy: Dict[str, Any], load: Load, asking_onl
     try:
         if policy["style"] == "temporary":
             found.update(_temporary(policy))
+        elif os.path.isdir(config["archive"]):
+            with logs.undisturbed(config):
+                _prove(config, policy, load, asking_only, found)
         else:
-            if not asking_only:
-                _rotation(config, policy, load, found)
-            figures, wrong = logs.verify(config, policy)
-            found["wrong"] += wrong + _live(policy)
-            found.update(figures)
+            _prove(config, policy, load, asking_only, found)
     except (*logs.UNREADABLE, subprocess.SubprocessError) as error:
         found["wrong"].append("[PS-E7335] 证明没有做完：%s" % error)
     found["seconds"] = round(time.monotonic() - began, 2)
     return found
+
+
+def _prove(config: Dict[str, Any], policy: Dict[str, Any], load: Load, asking_only: bool, found: Result) -> None:
+    if not asking_only:
+        _rotation(config, policy, load, found)
+    figures, wrong = logs.verify(config, policy)
+    found["wrong"] = list(dict.fromkeys(found["wrong"] + wrong + _live(policy)))
+    found.update(figures)
 
 
 def _temporary(policy: Dict[str, Any]) -> Result:
@@ -276,24 +285,28 @@ def scratch_config(body: str, path: str, reopen: str) -> str:
 def _scratch(config: Dict[str, Any], policy: Dict[str, Any], body: str, load: Load, found: Result) -> None:
     """Rotate a scratch log under the very directives of the real one, while a writer counts."""
     base = config["archive"] if os.path.isdir(config["archive"]) else "/var/lib"
-    folder = tempfile.mkdtemp(prefix=".log-proof-", dir=base)
+    # Only one proof at a time works in the archive, so these are of proofs that were killed.
+    for left in glob.glob(os.path.join(config["archive"], _SCRATCH + "*")):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = tempfile.mkdtemp(prefix=_SCRATCH, dir=base)
     try:
         path = os.path.join(folder, "scratch.log")
         writer = Piped(path, load) if policy["kind"] == "pipe" else Writer(path, policy["style"], load)
+        scratch = dict(policy, paths=[path if body else path + ".*"], impatient=True, name="kept")
         try:
             if body:
                 rules = os.path.join(folder, "rules")
                 with open(rules, "w") as file:
                     file.write(scratch_config(body, path, writer.reopening()))
-                _rotate_meanwhile([rules], os.path.join(folder, "state"), load, found)
+                _rotate_meanwhile([rules, "--state", os.path.join(folder, "state")], scratch, load, found)
             else:
                 # the program rotates itself, each time its share of the time is over
                 time.sleep(max(load.seconds, _PAUSE * load.rotations))
-                found["rotations"] = load.rotations
             found["reopened"] = writer.settled()
         finally:
             written = writer.end()
-        scratch = dict(policy, paths=[path if body else path + ".*"], impatient=True, name="kept")
+        if not body:
+            found["rotations"] = len(glob.glob(path + ".*")) - 1
         inner = {"archive": folder, "logs": [scratch], "min_free_percent": 0}
         if policy["managed"]:
             if policy["style"] == "self":
@@ -320,24 +333,46 @@ def _files(folder: str) -> List[str]:
     return [os.path.join(at, name) for at, _, names in os.walk(folder) for name in names]
 
 
-def _rotate_meanwhile(files: List[str], state: str, load: Load, found: Result) -> None:
+def _rotate_meanwhile(arguments: List[str], policy: Dict[str, Any], load: Load, found: Result) -> None:
     """Force rotations, spread over the time of the load; the writer goes on for one more share of it."""
     pause = max(_PAUSE, load.seconds / (load.rotations + 1))
     for _ in range(load.rotations):
         time.sleep(pause)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        command = ["logrotate", "--force", *(["--state", state] if state else []), *files]
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-        )
+        wrong = _force(arguments, policy)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         found["cpu"] += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        if done.returncode:
-            found["wrong"].append("logrotate：%s" % done.stdout.decode("utf-8", "replace").strip()[-300:])
-        else:
-            found["rotations"] += 1
+        if wrong:
+            found["wrong"].append("logrotate：%s" % wrong)
+            break
+        found["rotations"] += 1
     time.sleep(pause)
     found["cpu"] = round(found["cpu"], 3)
+
+
+def _force(arguments: List[str], policy: Dict[str, Any]) -> str:
+    """Force one rotation; return what is wrong with it.
+
+    It is tried again while logrotate's own daily run has its state, and while no line has come: an empty log is not
+    rotated, and a product that gets no turn writes none.
+    """
+    deadline, before = time.monotonic() + _SETTLE_SECONDS, _rotated(policy)
+    while True:
+        done = subprocess.run(
+            ["logrotate", "--force", *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+        said = done.stdout.decode("utf-8", "replace").strip()[-300:]
+        locked = "already locked" in said
+        if not done.returncode and _rotated(policy) != before:
+            return ""
+        if (done.returncode and not locked) or time.monotonic() > deadline:
+            return said or "强制轮转没有换文件"
+        time.sleep(_LOOK)
+
+
+def _rotated(policy: Dict[str, Any]) -> List[Tuple[str, int]]:
+    return [(path, os.stat(path).st_ino) for path in logs.rotated_files(policy, time.time(), {})]
 
 
 class Writer:
@@ -346,6 +381,7 @@ class Writer:
     def __init__(self, path: str, style: str, load: Load) -> None:
         self.path, self.style, self.load = path, style, load
         reader, self._tell = os.pipe()
+        self._parent = os.getpid()
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o640)) if style != "self" else None
         self.pid = os.fork()
         if self.pid == 0:
@@ -374,7 +410,8 @@ class Writer:
         os.write(self._tell, b"ready\n")
         began = time.monotonic()
         share = max(self.load.seconds, _PAUSE * self.load.rotations) / (self.load.rotations + 1)
-        while not self._ending:
+        # One that got no turn between the two signals still opens its log anew, as a product would.
+        while (self._again or not self._ending) and os.getppid() == self._parent:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()).encode()
             for _ in range(max(1, self.load.rate // 200)):
                 if self._again:
@@ -390,7 +427,8 @@ class Writer:
             time.sleep(max(0.0, began + number / self.load.rate - time.monotonic()))
         os.write(self._tell, b"%d\n" % number)
         # Kept open until the parent has looked at it, as a program that is at rest keeps its log open.
-        signal.pause()
+        while os.getppid() == self._parent:
+            time.sleep(_LOOK)
 
     def _asked(self, *_: object) -> None:
         self._again = True
@@ -426,9 +464,12 @@ class Piped(Writer):
     def __init__(self, log: str, load: Load) -> None:
         self.log, pipe = log, os.path.join(os.path.dirname(log), "pipe")
         os.mkfifo(pipe, 0o600)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
         # Held open as systemd holds it.
-        self._held = os.open(pipe, os.O_RDWR)
-        self._receiver = subprocess.Popen([_interpreter(), PIPE_PROGRAM, log], stdin=self._held)
+        self._held = os.open(pipe, os.O_WRONLY)
+        os.set_blocking(reader, True)
+        self._receiver = subprocess.Popen([_interpreter(), PIPE_PROGRAM, log], stdin=reader)
+        os.close(reader)
         self._wait(lambda: holds(self._receiver.pid, log))
         super().__init__(pipe, "pipe", load)
 
@@ -512,7 +553,7 @@ def _through_product(config: Dict[str, Any], policy: Dict[str, Any], load: Load,
     known = set(logs.kept(logs.manifest(folder)[0]))
     probes = Probes(policy["probe"], token, load.probe_rate)
     try:
-        _rotate_meanwhile([policy["config"]], "", load, found)
+        _rotate_meanwhile([policy["config"]], policy, load, found)
     finally:
         told = probes.end()
     for numbers in told:
@@ -544,17 +585,17 @@ def _wait_for(policy: Dict[str, Any], mark: str) -> None:
                 file.seek(max(0, os.stat(path).st_size - _END))
                 if mark.encode() in file.read():
                     return
-        time.sleep(0.2)
+        time.sleep(_LOOK)
 
 
 def _stale(policy: Dict[str, Any]) -> List[str]:
     """Give the product a moment to reopen, as it does after a signal, before it is said that it does not."""
-    for _ in range(10):
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while True:
         wrong = [line for line in _live(policy) if "PS-E7331" in line]
-        if not wrong:
-            return []
-        time.sleep(0.5)
-    return wrong
+        if not wrong or time.monotonic() > deadline:
+            return wrong
+        time.sleep(_LOOK)
 
 
 def _interpreter() -> str:

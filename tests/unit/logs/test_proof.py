@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import io
+import json
+import os
+import signal
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +20,8 @@ import pytest
 from panshi.logs.document import proof_document, review_document, write
 from panshi.logs.proof import lines_of, row_of, totals
 from panshi.record import LogProofRow, LogReviewRow
+
+from .conftest import Room
 
 DAY = 86400
 NOW = 1795312800.0
@@ -157,6 +163,129 @@ def test_real_writer_that_does_not_reopen_is_seen(prover: ModuleType, tmp_path: 
         assert writer.settled() is False
     finally:
         assert writer.end() > 0
+
+
+def test_real_writer_that_gets_no_turn_between_two_signals_still_reopens(prover: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "scratch.log"
+    writer = prover.Writer(str(path), "reopen", prover.Load(500, 0.5, 1))
+    try:
+        os.kill(writer.pid, signal.SIGSTOP)
+        path.rename(tmp_path / "scratch.log.1")
+        path.touch()
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT):
+            os.kill(writer.pid, number)
+        assert writer.settled() is True
+    finally:
+        writer.end()
+
+
+def test_real_writer_of_a_proof_that_was_killed_ends(prover: ModuleType, tmp_path: Path) -> None:
+    told, tell = os.pipe()
+    proof = os.fork()
+    if proof == 0:
+        try:
+            writer = prover.Writer(str(tmp_path / "scratch.log"), "reopen", prover.Load(500, 60, 1))
+            os.write(tell, b"%d\n" % writer.pid)
+            signal.pause()
+        finally:
+            os._exit(1)
+    os.close(tell)
+    with os.fdopen(told) as file:
+        pid = int(file.readline())
+    assert alive(pid)
+    os.kill(proof, signal.SIGKILL)
+    os.waitpid(proof, 0)
+    deadline = time.monotonic() + 20
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    if alive(pid):
+        os.kill(pid, signal.SIGKILL)
+        pytest.fail("it goes on writing")
+
+
+def alive(pid: int) -> bool:
+    """Return whether a process runs; one that has ended may wait for its new parent to notice."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+# The first time somebody else has its state, the second time the log is empty, then it rotates.
+LOGROTATE = """#!/bin/sh
+echo x >>{folder}/asked
+case $(wc -l <{folder}/asked) in
+1) echo "error: state file /var/lib/logrotate/status is already locked"; exit 3;;
+2) exit 0;;
+*) mv {log} {log}-20261122-1795312800;;
+esac
+"""
+
+
+def test_real_rotation_is_tried_again_until_there_was_one(prover: ModuleType, room: Room, logrotate: Path) -> None:
+    room.live.write_text("a line\n")
+    logrotate.write_text(LOGROTATE.format(folder=logrotate.parent, log=room.live))
+    assert prover._force(["x"], room.policy) == ""
+    assert (logrotate.parent / "asked").read_text() == "x\n" * 3
+
+
+@pytest.mark.parametrize(("script", "said"), [("exit 0", "没有换文件"), ("echo bad line; exit 1", "bad line")])
+def test_real_rotation_that_does_not_come_about_is_a_finding_and_not_counted(
+    prover: ModuleType, room: Room, logrotate: Path, script: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prover, "_SETTLE_SECONDS", 0.1)
+    monkeypatch.setattr(prover, "_PAUSE", 0.01)
+    logrotate.write_text(f"#!/bin/sh\n{script}\n")
+    found: dict[str, Any] = {"wrong": [], "rotations": 0, "cpu": 0.0}
+    prover._rotate_meanwhile(["x"], room.policy, prover.Load(1, 0.01, 3), found)
+    assert found["rotations"] == 0 and len(found["wrong"]) == 1 and said in found["wrong"][0]
+
+
+@pytest.fixture
+def logrotate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program of that name, to be written by the test."""
+    path = tmp_path / "bin" / "logrotate"
+    path.parent.mkdir()
+    path.touch(0o755)
+    monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
+    return path
+
+
+def test_real_program_that_rotates_itself_is_proven_by_the_files_it_made(prover: ModuleType, room: Room) -> None:
+    left = room.archive / ".log-proof-of-one-that-was-killed"
+    left.mkdir(parents=True)
+    policy = {**room.policy, "style": "self", "kind": "self", "managed": True, "paths": [str(room.logs / "a.*")]}
+    found = prover.prove(room.config, {**policy, "mode": "0640"}, prover.Load(500, 2.4, 2))
+    assert (found["way"], found["rotations"], found["lost"], found["doubled"]) == ("scratch", 2, 0, 0)
+    assert found["reopened"] and found["packed"] == 3 and not left.exists()
+
+
+def test_real_timer_and_proof_wait_for_each_other(
+    keeper: ModuleType, prover: ModuleType, room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What either does it does with the archive's folder locked, so that the other one waits."""
+    locked: list[bool] = []
+
+    def look(*_: Any) -> list[str]:
+        folder = os.open(room.archive, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            locked.append(True)
+        finally:
+            os.close(folder)
+        return []
+
+    room.archive.mkdir()
+    (tmp_path / "config").write_text(json.dumps(room.config))
+    monkeypatch.setattr(keeper, "CONFIG", str(tmp_path / "config"))
+    monkeypatch.setattr(keeper, "_rotate", look)
+    monkeypatch.setattr(keeper, "guard", look)
+    monkeypatch.setattr(prover, "_rotation", look)
+    assert keeper.main(["rotate"]) == 0 and len(locked) == 2
+    prover.prove(room.config, {**room.policy, "mode": "0640"}, prover.Load(1, 0.1, 1))
+    assert len(locked) == 3
+    assert keeper.main(["keep"]) == 0 and len(locked) == 3
 
 
 def test_real_documents_are_whole_and_never_a_formula(tmp_path: Path) -> None:
