@@ -40,7 +40,13 @@ def commands(purpose: str = BASELINE) -> Mapping[str, Mapping[str, Sequence[str]
     }
 
 
-def read_device(session: Session, budget: float, most: int, purpose: str = BASELINE) -> dict[str, Any]:
+# Tells of a running and a saved configuration how old their copy elsewhere is; None where nobody keeps such copies.
+Backup = Callable[[str, str], str | None]
+
+
+def read_device(
+    session: Session, budget: float, most: int, purpose: str = BASELINE, backup: Backup = lambda *_: None
+) -> dict[str, Any]:
     """Return the facts of a device that somebody is logged in to.
 
     Args:
@@ -48,16 +54,18 @@ def read_device(session: Session, budget: float, most: int, purpose: str = BASEL
         budget: seconds after which nothing more is asked; what is left out is in ``skipped``.
         most: characters of one output that are kept.
         purpose: ``baseline``, which needs the configurations, or ``inspection``, which does not.
+        backup: asked with the configurations; its answer becomes ``net.backup``.
 
     Raises:
         PanshiError: the running configuration cannot be read (codes of the session layer); without it nothing is known.
     """
-    return _Reading(session, budget, most).document(purpose)
+    return _Reading(session, budget, most, backup).document(purpose)
 
 
 class _Reading:
-    def __init__(self, session: Session, budget: float, most: int) -> None:
+    def __init__(self, session: Session, budget: float, most: int, backup: Backup) -> None:
         self._session = session
+        self._backup = backup
         self._platform = session.device.platform
         self._until = time.monotonic() + budget
         self._most = most
@@ -99,6 +107,8 @@ class _Reading:
 
     def _unsaved(self, running: str) -> str:
         saved = self._session.startup()
+        if (told := self._backup(running, saved)) is not None:
+            self._tell("net.backup", "配置备份的历史", told)
         before = parse(saved, self._platform) if saved else Node("")
         return differences(before, parse(running, self._platform), self._platform)
 

@@ -7,15 +7,21 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
+
+from cryptography.fernet import Fernet
 
 from panshi.collect.client import Collected, Event, Failed, Limits, Started
 from panshi.collect.device import read_device
 from panshi.errors import PanshiError
 from panshi.inventory import Host
-from panshi.network.estate import login_of
+from panshi.network.archive import Archive, Copy
+from panshi.network.estate import login_of, state_of
 from panshi.network.fleet import attempt
+from panshi.record import utc_now
 
 # There is no session: nobody answers; or the login, or what it needs, is not in order (variables, store, host key).
 _UNREACHABLE = "PS-E8030"
@@ -84,11 +90,39 @@ class Devices:
                 self._events.put(Collected(host.name, outcome.value, seconds))
 
     def _read(self, host: Host) -> dict[str, Any]:
-        login = login_of(host.device, lambda value: value)
+        login = login_of(host.device, _as_is)
         patience = min(login.device.timeout, self._limits.timeout)
         device = replace(login.device, timeout=patience, connect_timeout=self._limits.connect_timeout)
+        backup = partial(backed_up, state_of(host.device, _as_is), host.name, device.platform)
         with replace(login, device=device).session() as session:
-            return read_device(session, self._limits.timeout, self._limits.most)
+            return read_device(session, self._limits.timeout, self._limits.most, backup=backup)
+
+
+def backed_up(state: Path, device: str, platform: str, running: str, saved: str) -> str | None:
+    """Return how many days ago a device was last backed up, and whether it is still ``same`` as it was, or ``other``.
+
+    Args:
+        state: folder of what is kept about the estate's devices.
+        device: its name.
+        platform: of it.
+        running, saved: its configurations as they are now; they are compared without secrets.
+
+    Returns:
+        "" where this device was never backed up, None where none of the estate was.
+    """
+    # Only the copies for people are read, which have no key.
+    archive = Archive(state, Fernet.generate_key().decode())
+    if not (seen := archive.seen()):
+        return None
+    if device not in seen:
+        return ""
+    same = not archive.differs(device, Copy(platform, running, saved))
+    return f"{(utc_now() - seen[device]).days} {'same' if same else 'other'}\n"
+
+
+def _as_is(value: Any) -> Any:
+    """The variables of an estate were resolved when it was loaded."""
+    return value
 
 
 def _state(error: PanshiError) -> str:

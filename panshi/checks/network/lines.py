@@ -18,6 +18,14 @@ def login_lines(device: Device) -> list[Line]:
     return found
 
 
+def _vtys(device: Device) -> list[Line]:
+    """Return the lines of the network; a device that was read by one has some."""
+    found = [line for line in login_lines(device) if line.kind == "vty"]
+    if not found:
+        raise FactMissing("运行配置中没有 VTY 线路")
+    return found
+
+
 def _authenticated(lines: list[Line]) -> Verdict:
     wrong = [line for line in lines if line.auth.value not in NAMED]
     observed = "；".join(f"{line.name} {line.auth.value}" for line in lines)
@@ -51,10 +59,10 @@ def idle_timeout(device: Device, params: Params) -> Verdict:
 @device_check("net-telnet-off")
 def telnet_off(device: Device, params: Params) -> Verdict:
     """No telnet: the server is off, or no line takes one."""
-    lines = [line for line in login_lines(device) if line.kind == "vty"]
     server = device.telnet()
     if server.answer is False:
         return passed("Telnet 服务关闭", server.where)
+    lines = _vtys(device)
     letting = [line for line in lines if "telnet" in line.protocols.value]
     if not letting:
         return passed("没有线路接受 Telnet", "；".join(f"{line.name}：{line.protocols.where}" for line in lines))
@@ -100,7 +108,7 @@ def ssh_on(device: Device, params: Params) -> Verdict:
 @device_check("net-vty-acl")
 def vty_acl(device: Device, params: Params) -> Verdict:
     """Logins over the network come from named sources only."""
-    lines = [line for line in login_lines(device) if line.kind == "vty" and line.open]
+    lines = [line for line in _vtys(device) if line.open]
     if not lines:
         return passed("没有可登录的 VTY")
     shared = device.ssh_acl() if all(line.protocols.answer == frozenset({"ssh"}) for line in lines) else ""
@@ -108,5 +116,7 @@ def vty_acl(device: Device, params: Params) -> Verdict:
     if bare:
         return failed(f"{'、'.join(bare)} 没有 ACL", "任何地址都能尝试登录")
     names = sorted({line.acl or shared for line in lines})
+    if empty := [acl for acl in names if not device.sources(acl)]:
+        return failed(f"管理来源由 ACL {'、'.join(names)} 限制", f"没有规则的 ACL 不限制任何地址：{'、'.join(empty)}")
     wide = [f"ACL {acl}：{rule.line}" for acl in names for rule in device.sources(acl) if rule.permit and rule.any]
     return judge(not wide, f"管理来源由 ACL {'、'.join(names)} 限制", "；".join(wide))

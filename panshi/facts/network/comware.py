@@ -28,6 +28,8 @@ _ALL = frozenset({"telnet", "ssh"})
 _LINE = r"(?:line|user-interface) (con|console|aux|vty) (\d+.*)$"
 _CLASS = r"line class (console|aux|vty)$"
 _STORED = {"hash": Stored.HASH, "cipher": Stored.REVERSIBLE, "simple": Stored.PLAIN}
+# Not that for network users alone.
+_CONTROL = r"password-control enable$"
 _NAC = r"dot1x$|mac-authentication$|port-security port-mode|port-security max-mac-count|mac-address max-mac-count"
 
 
@@ -53,8 +55,20 @@ class Comware(UndoDevice):
 
     def _auth(self, kind: str, parts: list[Section]) -> Known[Auth]:
         if found := _first(parts, r"authentication-mode (\S+)"):
-            return Known(_AUTH[found[1][1]], found[0])
+            if found[1][1] == "scheme" and (nobody := self._unasked()):
+                return Known(Auth.NONE, f"{found[0]}；{nobody}")
+            return Known(_AUTH.get(found[1][1]), found[0])
         return self.default("vty_auth" if kind == "vty" else "console_auth").to(lambda name: Auth[name])
+
+    def _unasked(self) -> str:
+        """Return the line by which the domain of logins asks nobody, "" where it asks."""
+        chosen = self.config.last(r"domain default enable (\S+)")
+        name = re.escape(chosen[1] if chosen else "system")
+        for head, part in self.config.sections(rf"domain (?:name )?{name}$"):
+            said = part.last(r"authentication login .+") or part.last(r"authentication default .+")
+            if said and "none" in said[0].split():
+                return f"{head[0]}：{said[0]}"
+        return ""
 
     def _idle(self, parts: list[Section]) -> Known[int]:
         if found := _first(parts, r"idle-timeout (\d+)(?: (\d+))?$"):
@@ -89,7 +103,7 @@ class Comware(UndoDevice):
 
     def _rule(self, feature: str, pattern: str, question: str, worst: Callable[[list[int]], int]) -> Known[int]:
         """Return a password rule: off with password control, else of the user, group or system that is weakest."""
-        if not self.config.has(r"password-control enable"):
+        if not self.config.has(_CONTROL):
             return Known(0, "没有 password-control enable")
         if off := self.config.last(rf"undo password-control {feature} enable"):
             return Known(0, off[0])
@@ -119,18 +133,26 @@ class Comware(UndoDevice):
         return self._rule("history", r"password-control history (\d+)", "password_history", min)
 
     def lockout(self) -> Known[Lockout]:
-        """Return what wrong passwords lead to; without password control nothing is counted."""
-        if not self.config.has(r"password-control enable"):
+        """Return what wrong passwords lead to, for the account that is held least; off without password control."""
+        if not self.config.has(_CONTROL):
             return Known(Lockout(0, 0), "没有 password-control enable")
-        found = self.config.last(r"password-control login-attempt (\d+)(?: exceed (lock-time (\d+)|lock|unlock))?")
+        users = [part for _, part in self.config.sections(r"(?:local-user|user-group) \S+")]
+        found = [lock for part in (self.config, *users) if (lock := self._lock(part))]
+        if not self._lock(self.config):
+            found.append(self.default("lockout").to(lambda pair: Lockout(*pair)))
+        return min(found, key=lambda one: (one.value.failures > 0, -one.value.failures))
+
+    def _lock(self, part: Section) -> Known[Lockout] | None:
+        found = part.last(r"password-control login-attempt (\d+)(?: exceed (lock-time (\d+)|lock|unlock))?")
         if not found:
-            return self.default("lockout").to(lambda pair: Lockout(*pair))
+            return None
+        where = f"{part.line}：{found[0]}" if part.line else found[0]
         if found[2] == "unlock":
-            return Known(Lockout(0, 0), found[0])
+            return Known(Lockout(0, 0), where)
         if found[2] == "lock":
-            return Known(Lockout(int(found[1]), 0), found[0])
+            return Known(Lockout(int(found[1]), 0), where)
         seconds = int(found[3]) * 60 if found[3] else self.default("lockout").value[1]
-        return Known(Lockout(int(found[1]), seconds), found[0])
+        return Known(Lockout(int(found[1]), seconds), where)
 
     def accounts(self) -> list[Account]:
         """Return the local accounts that manage the device."""
@@ -162,7 +184,9 @@ class Comware(UndoDevice):
         return Known(True, "command accounting")
 
     def dated(self) -> Known[bool]:
-        """Return whether log lines for log hosts have date and time."""
+        """Return whether log lines have date and time, for log hosts and for the rest."""
+        if found := self.config.last(r"info-center timestamp (?:boot|none)$"):
+            return Known(False, found[0])
         if found := self.config.last(r"info-center timestamp loghost (\S+)"):
             return Known(found[1] in ("date", "iso", "no-year-date"), found[0])
         return self.default("dated")
@@ -214,15 +238,15 @@ class Comware(UndoDevice):
         ]
 
     def access_ports(self) -> list[AccessPort]:
-        """Return the bridge ports in access VLANs; access is what a bridge port is by default."""
+        """Return the bridge ports in access VLANs; access is what a port in bridge mode is by default."""
         everywhere = self.config.has(r"dhcp snooping enable$")
         global_dot1x = self.config.has(r"dot1x$")
         vlans = {head[1]: part for head, part in self.config.sections(r"vlan (\d+)$")}
         found = []
         for head, part in self.interfaces():
             vlan = part.last(r"port access vlan (\d+)")
-            routed = part.has(r"port link-mode route")
-            if routed or not (vlan or part.has(r"port link-type access")) or part.has(r"shutdown$"):
+            bridged = part.has(r"port link-mode bridge") and not part.has(r"port link-type (?:trunk|hybrid)")
+            if not (vlan or bridged or part.has(r"port link-type access")) or part.has(r"shutdown$"):
                 continue
             view = vlans.get(vlan[1] if vlan else "1", Section())
             nac = [m[0] for m in part.all(_NAC) if m[0] != "dot1x" or global_dot1x]

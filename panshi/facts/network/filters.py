@@ -9,6 +9,9 @@ from panshi.facts.network.model import Rule
 from panshi.facts.network.section import Section
 
 _PORT = frozenset({"eq", "gt", "lt", "neq", "range"})
+_LOGGED = frozenset({"log", "log-input"})
+# What may follow the action of a rule that names no protocol.
+_NO_PROTOCOL = r"(?:source|destination|time-range|fragment|logging|counting|log|vpn-instance|vlan)\b"
 # Conditions of a zone policy that name what a rule is about; zones, users and times do not.
 _CONDITIONS = (
     ("source", r"(?:source-address|source-ip(?:-host|-subnet|-range)?) (?!any$)"),
@@ -16,11 +19,15 @@ _CONDITIONS = (
     ("protocol", r"(?:service|service-port|application) (?!any$)"),
     ("port", r"(?:service|service-port|application) (?!any$)"),
 )
+# What else a zone policy's rule may be limited to.
+_ELSEWHERE = r"(?:source-zone|destination-zone|time-range|user|vrf|vpn-instance|url-category) (?!any$)"
+# What is left of a rule for everything, when it has no condition of another kind.
+_PLAIN = re.compile(r"(?: (?:source|destination) (?:any|0\.0\.0\.0 255\.255\.255\.255)| logging| counting| log)*")
 
 
 def rule_h(line: str) -> Rule | None:
     """Return a rule of Huawei or H3C (``rule 5 permit tcp source …``), None for a line that is none."""
-    found = re.match(r"rule (?:\d+ )?(?:name \S+ )?(permit|deny)(?: (?!source|destination)(\S+))?", line)
+    found = re.match(rf"rule (?:\d+ )?(?:name \S+ )?(permit|deny)(?: (?!{_NO_PROTOCOL})(\S+))?(.*)", line)
     if not found:
         return None
     named = set()
@@ -33,7 +40,7 @@ def rule_h(line: str) -> Rule | None:
         named.add("port")
     if " established" in line or re.search(r" tcp-flag\b", line):
         named.add("port")
-    return Rule(line, found[1] == "permit", frozenset(named))
+    return Rule(line, found[1] == "permit", frozenset(named), not _PLAIN.fullmatch(found[3]))
 
 
 def rule_c(line: str, advanced: bool) -> Rule | None:
@@ -43,7 +50,9 @@ def rule_c(line: str, advanced: bool) -> Rule | None:
         return None
     words = found[2].split()
     if not advanced:
-        return Rule(line, found[1] == "permit", frozenset() if words[0] == "any" else frozenset({"source"}))
+        limited, rest = _address(words)
+        named = {"source"} if limited else set()
+        return Rule(line, found[1] == "permit", frozenset(named), bool(set(rest) - _LOGGED))
     named = set() if words[0] in ("ip", "ipv6") else {"protocol"}
     rest = words[1:]
     for side in ("source", "destination"):
@@ -54,7 +63,7 @@ def rule_c(line: str, advanced: bool) -> Rule | None:
             named.add("port")
     if "established" in rest or "echo" in rest or "echo-reply" in rest:
         named.add("port")
-    return Rule(line, found[1] == "permit", frozenset(named))
+    return Rule(line, found[1] == "permit", frozenset(named), bool(set(rest) - _LOGGED))
 
 
 def _address(words: Sequence[str]) -> tuple[bool, Sequence[str]]:
@@ -63,6 +72,8 @@ def _address(words: Sequence[str]) -> tuple[bool, Sequence[str]]:
         return False, words[1:]
     if "/" in words[0]:
         return not words[0].endswith("/0"), words[1:]
+    if words[1:2] in ([], ["log"]):
+        return True, words[1:]  # a host, as a standard list may write it
     return words[1:2] != ["255.255.255.255"], words[2:]
 
 
@@ -83,4 +94,4 @@ def rule_z(name: str, part: Section) -> Rule | None:
         return None
     permit = part.has(r"action (permit|pass)$")
     named = frozenset(what for what, pattern in _CONDITIONS if part.has(pattern))
-    return Rule(f"rule {name}", permit, named)
+    return Rule(f"rule {name}", permit, named, part.has(_ELSEWHERE))

@@ -30,6 +30,8 @@ from panshi.facts.network.undo import community_words
 
 _KINDS = {"con": "console", "console": "console", "aux": "aux", "vty": "vty"}
 _ALL = frozenset({"telnet", "ssh"})
+# A list without entries refuses nothing.
+_EMPTY = Known(True, "列表没有规则，全部放行")
 _Reader = Callable[[Section], int]
 _Worst = Callable[[Sequence[int]], int]
 _NAC = (
@@ -346,9 +348,11 @@ class Ios(Device):
         for head, part in self.interfaces():
             for found in part.all(r"ip access-group (\S+) (in|out)"):
                 used.setdefault(found[1], []).append(f"{head[1]} {found[2]}")
-        rest = self.default("list_rest")
-        found_lists = [(name, places, self._acl(name)) for name, places in used.items()]
-        return [Filter(name, "、".join(places), acl[1], rest, acl[0]) for name, places, acl in found_lists]
+        found_lists = [(name, "、".join(places), *self._acl(name)) for name, places in used.items()]
+        return [
+            Filter(name, places, rules, self.default("list_rest") if rules else _EMPTY, advanced)
+            for name, places, advanced, rules in found_lists
+        ]
 
     def sessions(self) -> list[Session]:
         """Return OSPF areas, BGP neighbours and VRRP or HSRP groups."""

@@ -169,16 +169,18 @@ class Rule:
         line: as configured, numbers and names included.
         permit: whether it lets through.
         named: which of protocol, source, destination and port it limits.
+        conditional: whether something else limits it: a time, a zone, fragments, a user.
     """
 
     line: str
     permit: bool
     named: frozenset[str]
+    conditional: bool = False
 
     @property
     def any(self) -> bool:
-        """Return whether it matches everything."""
-        return not self.named
+        """Return whether it lets through, or refuses, everything; at some times or places is enough to let through."""
+        return not self.named and (self.permit or not self.conditional)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,12 +66,17 @@ class UndoDevice(Device):
         return Known(tuple(dict.fromkeys(m[1] for m in found)), "info-center loghost")
 
     def log_level(self) -> Known[int]:
-        """Return the least severity for log hosts over all sources; a source that is shut off sends nothing."""
-        pattern = r"info-center source \S+ (?:channel (?:2|loghost) log |loghost )(?:level (\S+)|.*?(off|deny)$)"
+        """Return the least severity for log hosts over all sources; a source that is shut off sends nothing.
+
+        VRP sends to a log host what its channel lets through: number 2, unless the host's line names another.
+        """
+        hosts = self.config.all(r"info-center loghost \S+.*? channel (\S+)")
+        channels = "|".join({"2", "loghost", *(re.escape(m[1]) for m in hosts)})
+        pattern = rf"info-center source \S+ (?:channel (?:{channels}) log |loghost )(?:.*?(off|deny)$|level (\S+))"
         found = self.config.all(pattern)
         if not found:
             return self.default("log_level")
-        levels = [-1 if m[2] else severity(m[1]) for m in found]
+        levels = [-1 if m[1] else severity(m[2]) for m in found]
         return Known(min(levels), "；".join(m[0] for m in found))
 
     def ntp_servers(self) -> Known[tuple[str, ...]]:
@@ -135,8 +140,10 @@ class UndoDevice(Device):
     def _bgp(self) -> list[Session]:
         found = []
         for _, part in self.config.sections(r"bgp \d+"):
+            groups = {m[1]: m[2] for m in part.all(r"peer (\S+) group (\S+)")}
             for peer in part.all(r"peer (\S+) as-number"):
-                said = part.first(rf"peer {re.escape(peer[1])} (?:password|keychain|tcp-ao)")
+                names = "|".join(re.escape(name) for name in (peer[1], groups.get(peer[1], "")) if name)
+                said = part.first(rf"peer (?:{names}) (?:password|keychain|tcp-ao)")
                 found.append(Session(f"bgp {peer[1]}", "digest" if said else "none", said[0] if said else peer[0]))
         return found
 

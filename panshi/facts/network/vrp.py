@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from panshi.facts.model import FactMissing
 from panshi.facts.network.display import huawei_release, telnet_status
@@ -25,6 +25,8 @@ from panshi.facts.network.undo import UndoDevice, rules
 _AUTH = {"aaa": Auth.AAA, "password": Auth.PASSWORD, "none": Auth.NONE}
 _KINDS = {"con": "console", "console": "console", "aux": "aux", "vty": "vty", "tty": "aux"}
 _ALL = frozenset({"telnet", "ssh"})
+# Of them there are so many, unless the configuration says otherwise [D].
+_VTYS = 5
 _STORED = {"irreversible-cipher": Stored.HASH, "cipher": Stored.REVERSIBLE, "simple": Stored.PLAIN}
 # What an account can manage the device by; the other services let it into the network only.
 _MANAGES = frozenset({"terminal", "telnet", "ssh", "ftp", "http", "web", "snmp", "api"})
@@ -47,9 +49,18 @@ class Vrp(UndoDevice):
         return found[-1][1] if found else Section()
 
     def lines(self) -> list[Line]:
-        """Return the login lines; VRP shows every range that exists."""
+        """Return the login lines; those that exist and are not shown have nothing but defaults."""
         found = self.config.sections(r"user-interface (con|console|aux|vty|tty) (\d+.*)$")
-        return [self._line(_KINDS[head[1]], f"{head[1]} {head[2]}", part) for head, part in found]
+        lines = [self._line(_KINDS[head[1]], f"{head[1]} {head[2]}", part) for head, part in found]
+        silent = self._silent([head[2] for head, _ in found if head[1] == "vty"])
+        return [*lines, self._line("vty", f"vty {silent}（没有写明）", Section())] if lines and silent else lines
+
+    def _silent(self, shown: list[str]) -> str:
+        """Return the VTYs that may be used and that no section is about, "" for none."""
+        most = self.config.last(r"user-interface maximum-vty (\d+)")
+        spans = [[int(number) for number in span.split()] for span in shown]
+        said = {number for span in spans for number in range(span[0], span[-1] + 1)}
+        return " ".join(str(number) for number in range(int(most[1]) if most else _VTYS) if number not in said)
 
     def _line(self, kind: str, name: str, part: Section) -> Line:
         acl = part.last(r"acl (?:ipv6 )?(\S+) inbound")
@@ -58,8 +69,21 @@ class Vrp(UndoDevice):
 
     def _auth(self, kind: str, part: Section) -> Known[Auth]:
         if found := part.last(r"authentication-mode (\S+)"):
-            return Known(_AUTH[found[1]], found[0])
+            if found[1] == "aaa" and (nobody := self._unasked()):
+                return Known(Auth.NONE, f"{found[0]}；{nobody}")
+            return Known(_AUTH.get(found[1]), found[0])
         return self.default("vty_auth" if kind == "vty" else "console_auth").to(lambda name: Auth[name])
+
+    def _unasked(self) -> str:
+        """Return the line by which the domain of administrators asks nobody, "" where it asks."""
+        domains = self.aaa.sections(r"domain default_admin$")
+        chosen = domains[-1][1].last(r"authentication-scheme (\S+)") if domains else None
+        name = re.escape(chosen[1] if chosen else "default")
+        for head, part in self.aaa.sections(rf"authentication-scheme {name}$"):
+            said = part.last(r"authentication-mode .+")
+            if said and "none" in said[0].split():
+                return f"{head[0]}：{said[0]}"
+        return ""
 
     def _idle(self, part: Section) -> Known[int]:
         if found := part.last(r"idle-timeout (\d+)(?: (\d+))?$"):
@@ -96,7 +120,7 @@ class Vrp(UndoDevice):
         """Return whether the STelnet server runs."""
         return self.said(r"(undo )?stelnet (?:ipv4 |ipv6 )?server enable", "ssh_server")
 
-    def _modern(self, question: str) -> Known[int]:
+    def _modern(self, question: str) -> Known[Any]:
         """Return a default that holds since V200R; an older or unknown release proves nothing."""
         release = huawei_release(self.facts)
         if not release or release < "V200":
@@ -144,7 +168,7 @@ class Vrp(UndoDevice):
             return Known(Lockout(0, 0), off[0])
         if found := self.aaa.last(pattern):
             return Known(Lockout(int(found[1]), int(found[2]) * 60), found[0])
-        return self.default("lockout").to(lambda pair: Lockout(*pair))
+        return self._modern("lockout").to(lambda pair: Lockout(*pair))
 
     def accounts(self) -> list[Account]:
         """Return the local accounts that manage the device, a USG's managers among them."""
@@ -222,7 +246,7 @@ class Vrp(UndoDevice):
 
     def _lists(self) -> list[Filter]:
         used: dict[str, list[str]] = {}
-        pattern = r"traffic-filter (inbound|outbound) (?:ipv6 )?acl (?:ipv6 )?(?:name )?(\S+)"
+        pattern = r"traffic-filter (?:vlan \d+ )?(inbound|outbound) (?:ipv6 )?acl (?:ipv6 )?(?:name )?(\S+)"
         for place, part in [("全局", self.config), *((head[1], one) for head, one in self.interfaces())]:
             for found in part.all(pattern):
                 used.setdefault(found[2], []).append(f"{place} {found[1]}")
@@ -238,6 +262,7 @@ class Vrp(UndoDevice):
     def access_ports(self) -> list[AccessPort]:
         """Return the ports that were made access ports."""
         watched = self.config.has(r"dhcp snooping enable")
+        dot1x = self.config.has(r"dot1x enable")
         vlans = {head[1]: part for head, part in self.config.sections(r"vlan (\d+)$")}
         found = []
         for head, part in self.interfaces():
@@ -248,7 +273,7 @@ class Vrp(UndoDevice):
             found.append(
                 AccessPort(
                     name=head[1],
-                    nac=m[0] if (m := part.first(_NAC)) else "",
+                    nac=next((m[0] for m in part.all(_NAC) if m[0] != "dot1x enable" or dot1x), ""),
                     snooping=watched and any(place.has(r"dhcp snooping enable") for place in places),
                     arp=any(
                         place.has(r"(?:arp anti-attack check|ip source check|ipv4 source check) user-bind enable")

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -13,6 +15,7 @@ from zipfile import ZipFile
 import pytest
 import yaml
 from ansible.parsing.vault import VaultSecret
+from cryptography.fernet import Fernet
 from emulators.network import Device, emulated
 
 from panshi.collect.client import Collected, Failed, Limits, Started
@@ -20,8 +23,10 @@ from panshi.collect.estate import collect_estate
 from panshi.errors import PanshiError
 from panshi.facts.network import PLATFORMS
 from panshi.inventory import load_estate
-from panshi.network.estate import TARGET
-from panshi.record import Run, read_run, verify_run
+from panshi.network.archive import Archive
+from panshi.network.backup import read
+from panshi.network.estate import TARGET, login_of
+from panshi.record import Run, read_run, utc_now, verify_run
 from panshi.secret.model import Entry, SecretId, Version
 from panshi.secret.vault_file import VaultFiles
 from panshi.verdict import Status
@@ -173,6 +178,28 @@ def test_emulated_a_silent_device_costs_the_others_nothing(tmp_path: Path) -> No
     assert isinstance(failed, Failed)
     assert (failed.state, failed.error.code) == ("failed", "PS-E8039")
     assert failed.seconds < 30
+
+
+def test_emulated_the_history_of_backups_is_part_of_the_facts(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    devices = [Device("sw1", "cisco_ios"), Device("sw2", "cisco_ios"), Device("sw3", "cisco_ios")]
+
+    def told(path: Path) -> dict[str, str | None]:
+        events = {event.host: event for event in outcomes(path)}
+        items = {name: event.document["items"] for name, event in events.items() if isinstance(event, Collected)}
+        return {name: one["net.backup"]["out"] if "net.backup" in one else None for name, one in sorted(items.items())}
+
+    with emulated(*devices):
+        path = inventory(tmp_path, *devices, panshi_net_state=str(state))
+        assert told(path) == {"sw1": None, "sw2": None, "sw3": None}
+        archive = Archive(state, Fernet.generate_key().decode())
+        logins = [login_of(host.device, lambda value: value) for host in load_estate(path).hosts[:2]]
+        copies = {login.device.name: read(login).copy for login in logins}
+        with archive.open():
+            archive.keep("sw1", copies["sw1"])
+            archive.keep("sw2", replace(copies["sw2"], running=copies["sw2"].running.replace("sw2", "before")))
+            archive.note(dict.fromkeys(copies, utc_now() - timedelta(days=3, hours=1)))
+        assert told(path) == {"sw1": "3 same\n", "sw2": "3 other\n", "sw3": ""}
 
 
 def test_a_device_is_not_a_host_besides(tmp_path: Path) -> None:
