@@ -1,9 +1,11 @@
-"""What must be true of a device after a change, written as data."""
+"""What must be true of a device, written as data: after a change, or whenever it is asked."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+import socket
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from panshi.errors import PanshiError
@@ -11,15 +13,28 @@ from panshi.network.change import Probe
 from panshi.network.look import only_reads
 from panshi.network.session import Session
 
-_KEYS = {"title", "command", "match"}
+# The kind of a probe is the key that it has, with those that may stand beside it.
+_KEYS: Mapping[str, set[str]] = {"command": {"match"}, "ping": set(), "tcp": {"host"}}
+_TCP_SECONDS = 5.0
+# Three packets: the first one may be lost while the neighbour is looked up. [D: command references of "ping"]
+_HUAWEI = "ping{} -c 3 {}"
+_PING: Mapping[str, str] = {
+    "huawei_vrp": _HUAWEI,
+    "huawei_vrpv8": _HUAWEI,
+    "hp_comware": _HUAWEI,
+    "ruijie_os": "ping{} {} ntimes 3",
+    "cisco_ios": "ping{} {} repeat 3",
+}
+_ANSWERED = re.compile(r"([1-9]\d*) packets?(?:\(s\))? received|Success rate is [1-9]\d* percent")
 
 
 def probes_of(said: Iterable[Mapping[str, Any]]) -> list[Probe]:
     """Return probes.
 
     Args:
-        said: each with ``command`` (one that only reads), ``match`` (regular expression that its output must contain),
-            and perhaps ``title`` (Chinese).
+        said: each with perhaps ``title`` (Chinese), and either ``command`` (one that only reads) and ``match`` (regular
+            expression that its output must contain), or ``ping`` (address that the device must reach), or ``tcp`` (port
+            that must take a connection from here) and perhaps ``host`` (address; else the device's own).
 
     Raises:
         PanshiError: PS-E8073 one is not written well.
@@ -28,9 +43,17 @@ def probes_of(said: Iterable[Mapping[str, Any]]) -> list[Probe]:
 
 
 def _probe(said: Mapping[str, Any]) -> Probe:
-    command, match = str(said.get("command", "")), str(said.get("match", ""))
-    if not set(said) <= _KEYS or not match:
-        raise _wrong(f"{dict(said)} 应为 {{title, command, match}}，后两项必填")
+    kind = next((kind for kind in _KEYS if kind in said), "")
+    if not kind or not set(said) <= {"title", kind} | _KEYS[kind]:
+        raise _wrong(f"{dict(said)} 应为 {{title, command, match}}、{{title, ping}} 或 {{title, tcp, host}}")
+    title, failing = _KINDS[kind](said)
+    return Probe(str(said.get("title") or title), failing)
+
+
+def _command(said: Mapping[str, Any]) -> tuple[str, Callable[[Session], str]]:
+    command, match = str(said["command"]), str(said.get("match", ""))
+    if not match:
+        raise _wrong(f"“{command[:60]}”没有 match")
     if not only_reads(command):
         raise _wrong(f"“{command[:60]}”不是只读命令")
     try:
@@ -41,7 +64,38 @@ def _probe(said: Mapping[str, Any]) -> Probe:
     def failing(session: Session) -> str:
         return "" if pattern.search(session.read(command)) else f"“{command}”的输出里没有 {match}"
 
-    return Probe(str(said.get("title") or command), failing)
+    return command, failing
+
+
+def _ping(said: Mapping[str, Any]) -> tuple[str, Callable[[Session], str]]:
+    try:
+        address = ipaddress.ip_address(str(said["ping"]))
+    except ValueError:
+        raise _wrong(f"ping 的 {said['ping']!r} 不是 IP 地址") from None
+
+    def failing(session: Session) -> str:
+        command = _PING[session.device.platform].format(" ipv6" if address.version == 6 else "", address)
+        return "" if _ANSWERED.search(session.read(command)) else f"设备 ping 不通 {address}"
+
+    return f"从设备 ping {address}", failing
+
+
+def _tcp(said: Mapping[str, Any]) -> tuple[str, Callable[[Session], str]]:
+    port, host = said["tcp"], str(said.get("host", ""))
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
+        raise _wrong(f"tcp 的 {port!r} 不是端口号")
+
+    def failing(session: Session) -> str:
+        try:
+            with socket.create_connection((host or session.device.address, port), _TCP_SECONDS):
+                return ""
+        except OSError as error:
+            return f"连不上 {host or session.device.address}:{port}：{error.strerror or type(error).__name__}"
+
+    return f"TCP {host or '设备'}:{port}", failing
+
+
+_KINDS = {"command": _command, "ping": _ping, "tcp": _tcp}
 
 
 def _wrong(text: str) -> PanshiError:

@@ -9,11 +9,14 @@ from panshi.harden.estate import estate_of, value_of
 from panshi.inventory import plain
 from panshi.secret import declared, glass, store
 from panshi.secret.declared import Baseline, Declared
+from panshi.secret.kinds import KINDS
 from panshi.secret.store import Store
 
 Template = Callable[[Any], Any]
+# What a network device has among its variables, and nothing else.
+_DEVICE = "ansible_network_os"
 # What a host's variables must hold for the functions below.
-VARIABLES = (declared.VARIABLE, glass.VARIABLE, store.VARIABLE, "harden_level", "mlps_*")
+VARIABLES = (declared.VARIABLE, glass.VARIABLE, store.VARIABLE, "harden_level", "mlps_*", _DEVICE)
 
 
 def store_of(variables: Mapping[str, Any], template: Template) -> Store:
@@ -23,11 +26,16 @@ def store_of(variables: Mapping[str, Any], template: Template) -> Store:
 
 
 def accounts_of(variables: Mapping[str, Any], template: Template) -> list[Declared]:
-    """Return the accounts of a host whose passwords are rotated."""
+    """Return the accounts of a host whose passwords are rotated.
+
+    A declaration for all hosts is for devices, too: of it a device takes what is of devices, and a host what is not.
+    """
     value = plain(template(variables.get(declared.VARIABLE)))
     if not value:
         return declared.declared_accounts(str(variables["inventory_hostname"]), value, Baseline(0, 0, 0))
-    return declared.declared_accounts(str(variables["inventory_hostname"]), value, baseline_of(variables, template))
+    found = declared.declared_accounts(str(variables["inventory_hostname"]), value, baseline_of(variables, template))
+    device = bool(variables.get(_DEVICE))
+    return [one for one in found if KINDS[one.secret.target].of_device is device]
 
 
 def baseline_of(variables: Mapping[str, Any], template: Template) -> Baseline:

@@ -108,6 +108,7 @@ class Kind:
         policy: understands a declaration of how its secrets are made, as ``policy_of`` does for passwords.
         whole: makes what is stored of what somebody imports, where that is more than one line.
         carries: it is a local account, by which Ansible's connection may log in.
+        of_device: it is on network devices, and nowhere else.
         administers: tells by the same two that the others of its kind are changed as this account; it goes last.
     """
 
@@ -119,6 +120,7 @@ class Kind:
     policy: Callable[..., Rule] = policy_of
     whole: Callable[[str, str], str] | None = None
     carries: bool = False
+    of_device: bool = False
     administers: Callable[[str, Mapping[str, Any]], bool] = lambda account, at: False
 
 
@@ -225,7 +227,7 @@ _FILE: Mapping[str, Option] = {"file": PATH, "url": URL, "ca": PATH}
 KINDS: Mapping[str, Kind] = {
     "linux": Kind(_linux, carries=True),
     "ssh_key": Kind(_ssh_key, {"hosts": HOSTS}, shared=True, policy=key_policy_of, whole=private_key, carries=True),
-    "network": Kind(_network, carries=True),
+    "network": Kind(_network, carries=True, of_device=True),
     "mysql": Kind(_mysql, {"socket": PATH}, shared=True, problem=name_problem),
     "redis": Kind(
         _redis,

@@ -160,11 +160,14 @@ def password_lines(accounts: Accounts, platform: str, name: str, value: str) -> 
     """Return the lines that give an account a new password.
 
     Raises:
-        PanshiError: PS-E8150 the device does not have it, or would take characters of the password for something else.
+        PanshiError: PS-E8150 the device does not have it, or does not show a hash of its password, so that it could not
+            be taken back; or it would take characters of the password for something else.
     """
     _fits(name, value)
     if name not in accounts:
         raise unfit(name, "设备的运行配置里没有这个账户")
+    if not accounts[name].password:
+        raise unfit(name, "运行配置里看不到它的口令散列（Comware 启用 password-control 后会这样），改后无法证明能撤回")
     return _DIALECTS[platform].password(accounts, name, value)
 
 

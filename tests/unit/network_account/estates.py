@@ -86,17 +86,25 @@ class Estate:
         self, playbook: Path | str, *arguments: str, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a playbook of the project, or one of the test's own."""
-        command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(self.folder / "hosts.yml")]
+        command = [str(Path(sys.executable).with_name("ansible-playbook")), str(ROOT / "playbooks" / playbook)]
+        return self._run([*command, *arguments], "", environment or {})
+
+    def panshi(self, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
+        """Run the command line."""
+        return self._run([sys.executable, "-m", "panshi", *arguments], said, {})
+
+    def _run(self, command: list[str], said: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         settings = {
             "ANSIBLE_VAULT_PASSWORD_FILE": str(self.folder / "vault"),
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-            **(environment or {}),
+            **environment,
         }
         return subprocess.run(
-            [*command, str(ROOT / "playbooks" / playbook), *arguments],
+            [*command, "-i", str(self.folder / "hosts.yml")],
             cwd=ROOT,
             env={**os.environ, **settings},
+            input=said,
             capture_output=True,
             text=True,
             timeout=120,

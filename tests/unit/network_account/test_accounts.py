@@ -101,6 +101,13 @@ def test_parsed_lines_of_a_new_password(platform: str, text: str, name: str, lin
     assert password_lines(read_accounts(text, platform), platform, name, NEW) == lines
 
 
+def test_parsed_a_password_that_is_not_shown_could_not_be_taken_back() -> None:
+    accounts = read_accounts(COMWARE.replace(" password hash $h$6$a$b\n", ""), "hp_comware")
+    with pytest.raises(PanshiError) as refused:
+        password_lines(accounts, "hp_comware", "admin", NEW)
+    assert refused.value.code == "PS-E8150"
+
+
 def test_parsed_a_role_of_comware_is_given_before_the_others_are_taken() -> None:
     accounts = read_accounts(COMWARE, "hp_comware")
     assert presence_lines(accounts, Wanted("admin", role="level-15"), "hp_comware")[1:-1] == [

@@ -9,11 +9,26 @@ from emulators.network import emulated
 from .estates import PASSWORD, Estate, made
 
 
+def test_emulated_a_password_that_stands_in_the_inventory_is_not_rotated(tmp_path: Path) -> None:
+    device, estate = made("huawei_vrp"), Estate(tmp_path)
+    with emulated(device):
+        declared = [{"account": "ops", "target": "network"}]
+        estate.describe(device, accounts_passwords=declared, ansible_password=PASSWORD)
+        done = estate.play("rotate.yml")
+        assert done.returncode != 0
+        assert "PS-E8154" in done.stdout
+    assert device.lets_in("ops", PASSWORD)
+    assert estate.entry("sw1", "ops").pending is None
+
+
 def test_emulated_the_playbook_rotates_the_passwords_of_a_device(tmp_path: Path) -> None:
     device, estate = made("huawei_vrp"), Estate(tmp_path)
     with emulated(device):
-        estate.describe(device, accounts_passwords=[{"account": one, "target": "network"} for one in ("ops", "audit")])
-        estate.keep("sw1", "ops")
+        # What is said for hosts is not for devices.
+        declared = ["ops", *({"account": one, "target": "network"} for one in ("ops", "audit"))]
+        estate.describe(device, accounts_passwords=declared)
+        imported = estate.panshi("secret", "import", "sw1/network/ops", "--ticket", "CHG-0", said=f"{PASSWORD}\n")
+        assert imported.returncode == 0, imported.stdout + imported.stderr
         trial = estate.play("rotate.yml", "--check")
         assert trial.returncode == 0, trial.stdout + trial.stderr
         assert device.lets_in("audit", PASSWORD)
