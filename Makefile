@@ -53,7 +53,7 @@ lint: setup ## ruff、mypy、yamllint、ansible-lint、shellcheck
 	mypy
 	yamllint --strict .
 	ansible-lint --offline
-	shellcheck panshi/collect/linux.sh panshi/collect/mysql.sh scripts/system-packages scripts/demo-network .ci/run
+	find molecule panshi roles tests -name '*.sh' -exec shellcheck scripts/system-packages scripts/demo-network .ci/run {} +
 	towncrier build --draft --version next >/dev/null
 
 lab-up: setup ## 起实验室

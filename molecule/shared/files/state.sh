@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # The state of a host, line by line: files (content as hash), accounts, units, running services, kernel settings that do
 # not change by themselves, packet filter, packages. Read only; run by root.
 LC_ALL=C

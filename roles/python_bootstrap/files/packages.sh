@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Installs python3 from the package sources that the host has, and writes down what came with it.
 set -eu
 state=/var/lib/panshi/bootstrap

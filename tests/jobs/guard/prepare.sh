@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Runs on a copy of a lab host: what change.yml changes, two more operators, and the places where a run can be held.
 set -eu
 cat >/usr/local/sbin/panshi-hold <<'HOLD'
