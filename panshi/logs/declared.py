@@ -39,8 +39,9 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _PATH = re.compile(r"/[\w.@%+*?\[\]/=:-]+")
 _WORD = re.compile(r"[\w./:=@%+-]+")
 _SIZE = re.compile(r"\d+[kMG]?")
-# Where a glob of temporary files may lie; elsewhere a slip would cost a system.
-_TEMPORARY = ("/tmp/", "/var/tmp/", "/var/cache/", "/opt/", "/srv/", "/home/", "/data/", "/var/lib/")
+# Where temporary files may lie; elsewhere a slip would cost a system. In the second ones in a folder that is named.
+_TEMPORARY = ("/tmp/", "/var/tmp/")
+_NAMED = ("/var/cache/", "/opt/", "/srv/", "/home/", "/data/", "/var/lib/")
 
 
 def policies(
@@ -108,7 +109,8 @@ def _policy(
     if not paths or not all(_PATH.fullmatch(path) and ".." not in path for path in paths):
         raise _refused(host, f"{where}：paths 须是绝对路径（可用 * ? []）的列表")
     if style == TEMPORARY and not all(_safe(path) for path in paths):
-        raise _refused(host, f"{where}：临时文件只能在 {' '.join(_TEMPORARY)} 之下，通配符不能在前两级目录里")
+        within = f"{'、'.join(_TEMPORARY)} 之下，或 {'、'.join(_NAMED)} 之下写明的文件夹里（这一级不用通配符）"
+        raise _refused(host, f"{where}：临时文件只能在 {within}")
     if style in (REOPEN, COPY) and any(path.endswith(("*", "?", "]")) for path in paths):
         raise _refused(host, f"{where}：通配符不能在末尾，否则轮转出的文件（以及二进制日志一类）会再被轮转；写成 *.log")
     place = str(entry.get("environment", environment))
@@ -234,8 +236,8 @@ def _matching(host: str, where: str, key: str, value: object, pattern: re.Patter
 
 
 def _safe(path: str) -> bool:
-    fixed = re.split(r"[*?\[]", path)[0]
-    return path.startswith(_TEMPORARY) and fixed.count("/") >= 2 and len(fixed) > 1
+    folder = re.split(r"[*?\[]", path)[0].rpartition("/")[0]
+    return path.startswith(_TEMPORARY) or folder.startswith(_NAMED)
 
 
 def _refused(host: str, text: str) -> PanshiError:

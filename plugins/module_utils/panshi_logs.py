@@ -39,6 +39,8 @@ _TAIL = 1 << 16
 _HEAD_LINES = 200
 _IMMUTABLE, _APPEND_ONLY = 0x10, 0x20
 _GET_FLAGS, _SET_FLAGS = 0x80086601, 0x40086602
+# Seconds between two hourly runs from which the clock is doubted, and nothing is deleted by it.
+_DOUBTED = 7 * DAY
 # A file of the self style that nobody has open and that has just been written may be opened again at once.
 _QUIET_SECONDS = 600
 
@@ -396,15 +398,19 @@ def begin(policy: Policy, folder: str, now: float) -> None:
     append(folder, {"event": "begun", "file": "", "oldest": _oldest(paths, now)})
 
 
-def keep_one(config: Dict[str, Any], policy: Policy, now: float) -> Findings:
-    """Archive what is rotated, delete what is past its time; return what is wrong."""
+def keep_one(config: Dict[str, Any], policy: Policy, now: float, sure: bool = True) -> Findings:
+    """Archive what is rotated, delete what is past its time if that is sure; return what is wrong."""
     if policy["style"] == "temporary":
-        return _clean(policy, now)
+        return _clean(policy, now) if sure else []
     folder = folder_of(config, policy)
     _make_folder(folder, policy)
     begin(policy, folder, now)
     wrong, held = [], writers()  # type: Findings, Writers
     for source in rotated_files(policy, now, held):
+        link = _strange_link(os.path.dirname(source))
+        if link:
+            wrong.append("[PS-E7523] %s 不归档：%s 是链接，不是 root 建的" % (source, link))
+            continue
         busy = held.get(_inode(source))
         if busy:
             if _mtime(source) < now - DAY or policy.get("impatient"):
@@ -415,24 +421,64 @@ def keep_one(config: Dict[str, Any], policy: Policy, now: float) -> Findings:
         except UNREADABLE as error:
             wrong.append("%s 没有归档，原文还在：%s" % (source, error))
     for name, row in sorted(kept(manifest(folder)[0]).items()):
-        if _age(row, now) > policy["keep_days"] * DAY:
+        if sure and _age(row, now) > policy["keep_days"] * DAY:
             _remove(folder, name, "满 %d 天" % policy["keep_days"])
     return wrong
 
 
 def _clean(policy: Policy, now: float) -> Findings:
-    """Delete temporary files that are old and that nobody has open."""
+    """Delete temporary files that are old and that nobody has open; return which folders were left alone.
+
+    A folder is entered by its descriptor, and no link on the way to it is followed: an account that may write there
+    could put one in its place, and have any file of the system deleted.
+    """
     opened_files = set()
     for link in glob.iglob("/proc/[0-9]*/fd/*"):
         with contextlib.suppress(OSError):
             opened_files.add(_inode(link))
+    found, wrong = {}, []  # type: Dict[str, List[str]], Findings
     for path in {path for pattern in policy["paths"] for path in glob.glob(pattern)}:
-        with contextlib.suppress(OSError):
-            known = os.lstat(path)
-            old = max(known.st_mtime, known.st_ctime) < now - policy["keep_days"] * DAY
-            if stat.S_ISREG(known.st_mode) and old and (known.st_dev, known.st_ino) not in opened_files:
-                os.unlink(path)
-    return []
+        found.setdefault(os.path.dirname(path), []).append(os.path.basename(path))
+    for folder, names in sorted(found.items()):
+        try:
+            descriptor = _entered(folder)
+        except OSError as error:
+            wrong.append("[PS-E7523] %s 不清理：它或上级是链接，或者不能进入（%s）" % (folder, error.strerror))
+            continue
+        for name in names:
+            with contextlib.suppress(OSError):
+                known = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                old = max(known.st_mtime, known.st_ctime) < now - policy["keep_days"] * DAY
+                if stat.S_ISREG(known.st_mode) and old and (known.st_dev, known.st_ino) not in opened_files:
+                    os.unlink(name, dir_fd=descriptor)
+        os.close(descriptor)
+    return wrong
+
+
+def _entered(folder: str) -> int:
+    """Return a descriptor of a folder that is reached without a link.
+
+    Raises:
+        OSError: there is one on the way, or no folder.
+    """
+    descriptor = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    for name in filter(None, folder.split("/")):
+        above = descriptor
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+        finally:
+            os.close(above)
+    return descriptor
+
+
+def _strange_link(folder: str) -> str:
+    """Return the first link on the way to a folder that is not root's, empty when there is none."""
+    parts = folder.split("/")
+    for many in range(2, len(parts) + 1):
+        path = "/".join(parts[:many])
+        if os.path.islink(path) and os.lstat(path).st_uid != 0:
+            return path
+    return ""
 
 
 def keep(config: Dict[str, Any], only: str = "") -> Findings:
@@ -440,12 +486,21 @@ def keep(config: Dict[str, Any], only: str = "") -> Findings:
     now = time.time()
     wrong = []  # type: Findings
     os.makedirs(config["archive"], mode=0o755, exist_ok=True)
-    with open(os.path.join(config["archive"], ".lock"), "w") as lock:
+    with open(os.path.join(config["archive"], ".lock"), "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        doubt = _doubt(os.fstat(lock.fileno()).st_mtime, now)
+        os.utime(lock.fileno(), (now, now))
         for policy in config["logs"]:
             if only in ("", policy["name"]):
-                wrong += keep_one(config, policy, now)
-        return wrong + guard(config, now) + cramped(config)
+                wrong += keep_one(config, policy, now, not doubt)
+        return wrong + (doubt or guard(config, now)) + cramped(config)
+
+
+def _doubt(before: float, now: float) -> Findings:
+    """Return why the clock is not believed: a host that starts with a wrong one must not lose its archive by it."""
+    if -DAY < now - before < _DOUBTED:
+        return []
+    return ["[PS-E7522] 距上次运行 %.1f 天：停机很久，或系统时间不对；这一次不按期限删除" % ((now - before) / DAY)]
 
 
 @contextlib.contextmanager

@@ -60,6 +60,9 @@ def made(*entries: Any) -> list[dict[str, Any]]:
         ({"kind": "pipe", "owner": "a", "group": "a", "paths": ["/srv/*/x.log"]}, "不带通配符"),
         ({"kind": "temporary", "keep_days": 7, "paths": ["/etc/*"]}, "临时文件"),
         ({"kind": "temporary", "keep_days": 7, "paths": ["/*/x"]}, "临时文件"),
+        ({"kind": "temporary", "keep_days": 7, "paths": ["/var/lib/*/*"]}, "临时文件"),
+        ({"kind": "temporary", "keep_days": 7, "paths": ["/srv/*.tmp"]}, "临时文件"),
+        ({"kind": "temporary", "keep_days": 7, "paths": ["/var/cache/app-*/x"]}, "临时文件"),
         ({"kind": "temporary", "paths": ["/tmp/app-*"]}, "keep_days"),
         ({"probe": {"url": "http://203.0.113.9/"}}, "probe"),
         ({"probe": {"command": ["mariadb"], "line": "SELECT 1"}}, "probe"),
@@ -117,3 +120,8 @@ def test_parsed_loss_of_copytruncate_is_said_before_anything_is_changed() -> Non
 def test_parsed_what_the_host_is_told_has_no_probe() -> None:
     entry = {**NGINX, "probe": {"command": ["mariadb"], "line": "SELECT '{mark}';"}}
     assert "SELECT" not in configuration(made(entry), "/var/log/panshi-archive", 10)
+
+
+@pytest.mark.parametrize("path", ["/tmp/app-*", "/var/tmp/*/part-*", "/srv/app/tmp/*", "/var/cache/app/*/x"])
+def test_parsed_temporary_files_lie_where_only_such_are(path: str) -> None:
+    assert made({"name": "t", "kind": "temporary", "keep_days": 7, "paths": [path]})[0]["paths"] == [path]

@@ -280,3 +280,56 @@ def test_real_rotated_file_that_is_a_link_is_not_followed(room: Room, tmp_path: 
     (tmp_path / "secret").write_text("secret")
     (room.logs / f"app.log-20261101-{int(time.time())}").symlink_to(tmp_path / "secret")
     assert room.keep() == [] and room.kept() == [] and (tmp_path / "secret").exists()
+
+
+def test_real_folder_that_was_replaced_by_a_link_costs_no_file_elsewhere(room: Room, tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "passwd").write_text("x")
+    (room.logs / "upload").symlink_to(tmp_path / "etc")
+    room.policy.update(style="temporary", paths=[str(room.logs / "upload" / "*")], keep_days=0)
+    (said,) = room.keep()
+    assert "[PS-E7523]" in said and (tmp_path / "etc" / "passwd").exists()
+
+
+@pytest.mark.parametrize(("owner", "kept"), [(0, 1), (1000, 0)])
+def test_emulated_folder_that_is_a_link_of_somebody_is_not_archived(
+    room: Room, monkeypatch: pytest.MonkeyPatch, owner: int, kept: int
+) -> None:
+    link = room.logs.with_name("link")
+    link.symlink_to(room.logs)
+    source = room.rotated(3)
+    room.policy["paths"] = [str(link / "app.log")]
+    real = os.lstat
+    monkeypatch.setattr(room.keeper.os, "lstat", lambda path: Owned(real(path), owner))
+    said = room.keep()
+    assert ["PS-E7523" in one for one in said] == [True] * (1 - kept)
+    assert len(room.kept()) == kept and source.exists() == (not kept)
+
+
+class Owned:
+    """What the file system says of a file, but for its owner."""
+
+    def __init__(self, known: os.stat_result, owner: int) -> None:
+        self.st_mode, self.st_uid = known.st_mode, owner
+
+
+@pytest.mark.parametrize("days", [-30, 8, 4000])
+def test_emulated_clock_that_has_jumped_deletes_nothing_at_once(
+    room: Room, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    room.rotated(360)
+    temporary = room.logs / "old.tmp"
+    temporary.write_text("x")
+    cleaned = {"name": "t", "style": "temporary", "paths": [str(temporary)], "keep_days": 0}
+    room.config["logs"] = [room.policy]
+    assert room.keep() == [] and len(room.kept()) == 1
+    room.config["logs"] = [cleaned, room.policy]
+    now = time.time() + days * 86400
+    monkeypatch.setattr(room.keeper.time, "time", lambda: now)
+    monkeypatch.setattr(room.keeper, "free_percent", lambda _: 1.0)
+    room.config["min_free_percent"] = 4
+    (said,) = room.keep()
+    assert "[PS-E7522]" in said and len(room.kept()) == 1 and temporary.exists()
+    room.config["min_free_percent"] = 0
+    assert room.keep() == []
+    assert (len(room.kept()), temporary.exists()) == ((0, False) if days > 0 else (1, True))
