@@ -552,27 +552,17 @@ class PolicyFindingRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NetworkPolicyRow(Row):
-    """The access policies of a network device, held against those written down, and what became of a change.
+class PolicyMatrixRow(Row):
+    """What the access policies of a file let through from zone to zone.
 
-    ``state`` is same, differs (found, nothing done), changed or failed. ``plan`` is the digest of the plan that was
-    carried out; ``opens`` and ``closes`` are Chinese lines with a packet for each policy that lets more, or less, pass.
+    ``zones`` are Chinese titles; ``cells`` has a row for each zone that packets come from, and in it a text for each
+    zone that they go to: the services that some packet may use, empty for none.
     """
 
-    kind: ClassVar[str] = "network_policy"
-    host: str
-    state: str
-    plan: str
-    lines: int
-    differences: Sequence[str]
-    opens: Sequence[str]
-    closes: Sequence[str]
-    guard: str
-    before: str
-    after: str
-    seconds: float
-    code: str
-    message: str
+    kind: ClassVar[str] = "policy_matrix"
+    file: str
+    zones: Sequence[str]
+    cells: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -658,7 +648,7 @@ _LISTS: Mapping[type[Row], str] = {
     NetworkInspectionRow: "network_inspections",
     NetworkChangeRow: "network_changes",
     PolicyFindingRow: "policy_findings",
-    NetworkPolicyRow: "network_policies",
+    PolicyMatrixRow: "policy_matrices",
 }
 # What may stand between the first row and the last one, by its kind.
 ROWS: Mapping[str, type[Row]] = {**{row.kind: row for row in _LISTS}, SignedRow.kind: SignedRow}
@@ -719,7 +709,7 @@ class Run:
     network_inspections: Sequence[NetworkInspectionRow] = ()
     network_changes: Sequence[NetworkChangeRow] = ()
     policy_findings: Sequence[PolicyFindingRow] = ()
-    network_policies: Sequence[NetworkPolicyRow] = ()
+    policy_matrices: Sequence[PolicyMatrixRow] = ()
 
     def facts(self, host: str) -> Mapping[str, Any] | None:
         """Return the collected document of a host, read now, or None when nothing was collected.

@@ -184,6 +184,19 @@ def network_change(
 
 
 @app.command()
+def network_policy(
+    run: Annotated[str, typer.Option(help="访问策略的运行；不写则取最近一次，计划、实施、中断的都算")] = "",
+    estate: _Estate = "",
+    out: _Out = None,
+    records: _Records = Path("records"),
+) -> None:
+    """访问策略计划或报告：策略的问题与例证、连通矩阵，每台设备的差异、命令与变更的各步。"""
+    job = "network_policy"
+    found = _say(*find_network_change(records, run, estate, job))
+    typer.echo(str(write_network_change(found, job, out=out)))
+
+
+@app.command()
 def network_inspect(
     run: Annotated[str, typer.Option(help="网络设备巡检的运行；不写则取最近一次，中断的也算")] = "",
     estate: _Estate = "",

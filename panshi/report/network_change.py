@@ -1,4 +1,4 @@
-"""网络设备变更报告: what one run of ``network_change.yml`` has planned, or done, as HTML."""
+"""网络设备变更报告, 访问策略报告: what a run of ``network_change`` or ``network_policy`` has planned or done."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ def html(run: Run) -> bytes:
     template = new_environment().get_template("network_change.html.j2")
     return template.render(
         run=run,
+        subject="访问策略" if run.begin.job == "network_policy" else "网络设备变更",
         found=found,
         silent=silent,
         counts=Counter(row.state for row in run.network_changes),

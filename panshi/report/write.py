@@ -43,7 +43,7 @@ _RESTORE = "restore_verify"
 _RECOVERY = "restore"
 _DATABASE = "db_review"
 _NETWORK_BACKUP = "network_backup"
-_NETWORK_CHANGE = "network_change"
+_NETWORK_CHANGES = {"network_change": "网络设备变更", "network_policy": "访问策略"}
 _NETWORK_INSPECT = "network_inspect"
 RESTORE_FORMATS = ("html", "docx")
 
@@ -195,9 +195,12 @@ def write_network_backup(path: Path, *, out: Path | None = None) -> Path:
     return _save(file_of(path, "html", out), network_backup.html(run))
 
 
-def write_network_change(path: Path, *, out: Path | None = None) -> Path:
-    """Write the report of a run of ``network_change``, a plan or its execution; as :func:`write_network_backup`."""
-    run = _ended_run(path, _NETWORK_CHANGE, "网络设备变更")
+def write_network_change(path: Path, job: str = "network_change", *, out: Path | None = None) -> Path:
+    """Write the report of a run of ``network_change`` or ``network_policy``, a plan or its execution.
+
+    Args, returns and errors as :func:`write_network_backup`.
+    """
+    run = _ended_run(path, job, _NETWORK_CHANGES[job])
     return _save(file_of(path, "html", out), network_change.html(run))
 
 
@@ -275,9 +278,9 @@ def find_network_backup(records: Path, name: str, estate: str) -> tuple[Path, li
     return _find_ended(records, name, estate, _NETWORK_BACKUP)
 
 
-def find_network_change(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]:
-    """Return the run of ``network_change`` that the operator means; as :func:`find_patch`."""
-    return _find_ended(records, name, estate, _NETWORK_CHANGE)
+def find_network_change(records: Path, name: str, estate: str, job: str = "network_change") -> tuple[Path, list[Path]]:
+    """Return the run of ``network_change`` or ``network_policy`` that the operator means; as :func:`find_patch`."""
+    return _find_ended(records, name, estate, job)
 
 
 def find_network_inspect(records: Path, name: str, estate: str) -> tuple[Path, list[Path]]:

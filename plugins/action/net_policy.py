@@ -17,14 +17,16 @@ from panshi.network.estate import changes_of, login_of
 from panshi.network.plan import approved, load_plan
 from panshi.network.policy.document import load_policies
 from panshi.network.policy.push import Found, carry_out, look
-from panshi.network.policy.review import JOB, as_planned
-from panshi.record import NetworkPolicyRow
+from panshi.network.policy.review import JOB, as_planned, differences_of
+from panshi.network.probes import probes_of
+from panshi.record import NetworkChangeRow
 
 _SPEC = {
     "policies": {"type": "path", "required": True},
+    "probes": {"type": "list", "elements": "dict", "default": []},
+    "minutes": {"type": "int", "default": 5},
     "plan": {"type": "path"},
     "plan_sha256": {"type": "str", "default": ""},
-    "minutes": {"type": "int", "default": 5},
 }
 
 
@@ -41,39 +43,51 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, variables)
         _, arguments = self.validate_argument_spec(_SPEC)
         self._found: Found | None = None
-        self._plan = ""
-        began = time.monotonic()
+        self._platform = self._plan = ""
+        self._steps: list[dict[str, Any]] = []
+        self._began = time.monotonic()
+        changed, failure = None, None
         try:
             changed = self._run(arguments, variables)
         except PanshiError as error:
-            row = self._row(variables, None, time.monotonic() - began, error)
-            proven = error.proven if isinstance(error, ChangeFailed) else True
-            result.update(failed=True, msg=str(error), code=error.code, as_before=proven, **self._told())
+            failure = error
+            result.update(failed=True, msg=str(error), code=error.code, as_before=not _unproven(error))
         else:
-            row = self._row(variables, changed, time.monotonic() - began, None)
-            result.update(changed=bool(self._found and self._found.change.commands), **self._told())
+            result.update(changed=bool(self._found and self._found.change.commands))
+        row = self._row(str(variables["inventory_hostname"]), changed, failure)
         told = [{"kind": row.kind, **asdict(row)}]
-        result["panshi_record"] = record_payload(variables, self._templar.template, told)
+        result.update(panshi_record=record_payload(variables, self._templar.template, told), **self._told())
         return result
 
     def _run(self, arguments: dict[str, Any], variables: dict[str, Any]) -> Changed | None:
         template = self._templar.template
-        plan = None
-        day = date.today()
+        policies = load_policies(Path(arguments["policies"]))
+        probes = probes_of(arguments["probes"])
+        plan, day = None, date.today()
         if arguments["plan"]:
             plan = load_plan(Path(arguments["plan"]), JOB)
             approved(plan, arguments["plan_sha256"])
-            self._plan = plan.sha256()
-            day = date.fromisoformat(plan.about["day"])
-        policies = load_policies(Path(arguments["policies"]))
+            self._plan, day = plan.sha256(), date.fromisoformat(plan.about["day"])
         login = login_of(variables, template)
-        self._found = look(login, policies, day)
+        self._platform = login.device.platform
+        self._found = found = look(login, policies, day)
         if plan is not None:
-            as_planned(plan, policies, login.device.name, self._found)
-        if self._task.check_mode or not self._found.change.commands:
+            as_planned(plan, policies, login.device.name, found)
+        if self._task.check_mode or not found.change.commands:
             return None
-        state = changes_of(variables, template)
-        return carry_out(login, policies, self._found, day, state=state, minutes=arguments["minutes"])
+        return carry_out(
+            login,
+            policies,
+            found,
+            day,
+            state=changes_of(variables, template),
+            minutes=arguments["minutes"],
+            probes=probes,
+            tell=self._tell,
+        )
+
+    def _tell(self, step: str, detail: str) -> None:
+        self._steps.append({"step": step, "detail": detail, "seconds": round(time.monotonic() - self._began, 3)})
 
     def _told(self) -> dict[str, Any]:
         """Return what the task tells of a device that was read."""
@@ -87,26 +101,30 @@ class ActionModule(ActionBase):
             "differences": list(change.differences),
             "opens": list(change.opens),
             "closes": list(change.closes),
+            "steps": self._steps,
             "diff": {"prepared": prepared} if prepared else {},
         }
 
-    def _row(
-        self, variables: dict[str, Any], changed: Changed | None, seconds: float, error: PanshiError | None
-    ) -> NetworkPolicyRow:
-        change = self._found.change if self._found else None
-        differs = "differs" if change and change.commands else "same"
-        return NetworkPolicyRow(
-            host=str(variables["inventory_hostname"]),
-            state="failed" if error else "changed" if changed else differs,
+    def _row(self, host: str, changed: Changed | None, failure: PanshiError | None) -> NetworkChangeRow:
+        found = self._found
+        differs = "differs" if found and found.change.commands else "same"
+        return NetworkChangeRow(
+            host=host,
+            state="failed" if failure else "changed" if changed else differs,
+            platform=self._platform,
             plan=self._plan,
-            lines=changed.lines if changed else 0,
-            differences=change.differences if change else (),
-            opens=change.opens if change else (),
-            closes=change.closes if change else (),
+            commands=found.change.commands if found else (),
+            differences=differences_of(found.change) if found else "",
             guard=changed.guard if changed else "",
-            before=self._found.running if self._found else "",
+            steps=self._steps,
+            before=found.running if found else "",
             after=changed.after if changed else "",
-            seconds=round(seconds, 3),
-            code=error.code if error else "",
-            message=str(error) if error else "",
+            seconds=round(time.monotonic() - self._began, 3),
+            unproven=failure is not None and _unproven(failure),
+            code=failure.code if failure else "",
+            message=str(failure) if failure else "",
         )
+
+
+def _unproven(error: PanshiError) -> bool:
+    return isinstance(error, ChangeFailed) and not error.proven

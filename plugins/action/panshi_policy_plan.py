@@ -14,12 +14,12 @@ from ansible.utils.display import Display
 
 from panshi.errors import PanshiError
 from panshi.harden import estate
-from panshi.harden.run import current_run
+from panshi.harden.run import current_run, record_payload
 from panshi.inventory import plain
-from panshi.network.plan import save_plan
+from panshi.network.plan import lines_of, save_plan
 from panshi.network.policy.document import load_folder
-from panshi.network.policy.review import lines_of, plan_of
-from panshi.record import utc_now
+from panshi.network.policy.review import plan_of
+from panshi.record import SignedRow, utc_now
 
 ROOT = Path(__file__).resolve().parents[2]
 _SPEC = {
@@ -77,5 +77,7 @@ class ActionModule(ActionBase):
         for line in lines_of(plan):
             display.display(line)
         display.display(f"计划：{path}\n摘要（批准时写明）：{sha256}")
-        result.update(plan=str(path), sha256=sha256)
+        row = {"kind": SignedRow.kind, "sha256": sha256, "document": plan.document()}
+        payload = record_payload(variables, self._templar.template, [row])
+        result.update(plan=str(path), sha256=sha256, panshi_record=payload)
         return result

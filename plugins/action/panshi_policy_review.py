@@ -14,7 +14,7 @@ from ansible.utils.display import Display
 from panshi.errors import PanshiError
 from panshi.harden.run import record_payload
 from panshi.network.policy.document import Mistaken, load_folder
-from panshi.network.policy.review import finding_rows, line_of
+from panshi.network.policy.review import finding_rows, line_of, matrix_row
 
 display = Display()
 
@@ -44,7 +44,8 @@ class ActionModule(ActionBase):
         rows = [row for policies in found.values() for row in finding_rows(policies, date.today())]
         for row in rows:
             display.display(line_of(row))
-        told = [{"kind": row.kind, **asdict(row)} for row in rows]
+        matrices = [matrix_row(policies, date.today()) for policies in found.values()]
+        told = [{"kind": row.kind, **asdict(row)} for row in (*rows, *matrices)]
         result.update(
             changed=False,
             devices={name: str(file) for file, policies in found.items() for name in policies.devices},

@@ -46,10 +46,11 @@ _REPORTED = {
     "db_review": "database",
     "network_backup": "network-backup",
     "network_change": "network-change",
+    "network_policy": "network-policy",
     "network_inspect": "network-inspect",
 }
 # Of these, jobs that are reported without a change, too.
-_WHATEVER = ("restore_verify", "db_review", "network_backup", "network_change", "network_inspect")
+_WHATEVER = ("restore_verify", "db_review", "network_backup", "network_change", "network_policy", "network_inspect")
 
 
 class CallbackModule(CallbackBase):

@@ -20,6 +20,11 @@ options:
     description: The policy file, see docs/network-policy.md.
     type: path
     required: true
+  probes:
+    description: What must be true after the change, as for M(net_config); that the device holds the policies always is.
+    type: list
+    elements: dict
+    default: []
   plan:
     description: Plan to be carried out, as playbooks/network_policy.yml writes it; without one, what differs is pushed.
     type: path

@@ -21,6 +21,8 @@ KINDS_ZH = {
     "unlogged": "未记日志",
     "unused": "未使用的对象",
     "cleanup": "缺少兜底拒绝",
+    "closed": "对外服务不通",
+    "unpublished": "放行了没有登记的",
 }
 # A policy that ends within so many days is announced: a month is what an approval usually takes.
 SOON = timedelta(days=30)

@@ -11,13 +11,12 @@ from typing import Any
 
 import yaml
 
-from panshi.document import read_document
+from panshi.document import digest, read_document
 from panshi.errors import PanshiError
 from panshi.network.policy.model import Device, Policy, PolicySet, Published, Schedule, Service, address_span
 from panshi.network.policy.rules import PERMIT
 from panshi.network.policy.schema import DAYS, FIREWALLS, WILDCARD_LISTS, shape_mistakes
 from panshi.network.policy.space import LAST_PORT, PORTED, PROTOCOLS, spans
-from panshi.patch import digest
 
 ANY = "any"
 
@@ -100,6 +99,7 @@ def understood(document: Any, file: str) -> PolicySet:
     found = PolicySet(
         file,
         zones,
+        tuple(title or name for name, title in document["zones"].items()),
         addresses,
         services,
         schedules,

@@ -18,6 +18,7 @@ from panshi.network.policy.space import (
     Packet,
     Product,
     Spans,
+    common,
     overlap,
     remainder,
     sample,
@@ -31,7 +32,7 @@ class Proof:
 
     Args:
         closed: published services with a packet that does not get through, and the policy that stops it.
-        open: policies that let a packet through that nobody has published.
+        open: policies that let a packet through that nobody has published, from a zone to which something is.
     """
 
     closed: tuple[tuple[str, Packet, str], ...]
@@ -60,7 +61,8 @@ def proof(policies: PolicySet, today: date) -> Proof:
     """Return what is published and closed, and what is open and not published.
 
     Args:
-        policies: the set; its ``published`` services are what shall be open, all of them and nothing else.
+        policies: the set; its ``published`` services are what shall be open: all of them, and nothing else from the
+            zones that they are published to.
         today: permits that have expired before do not count.
     """
     rules = policies.rules(today)
@@ -72,8 +74,12 @@ def proof(policies: PolicySet, today: date) -> Proof:
             closed.append((one.name, packet, by))
             break
     published = [product for one in policies.published for product in one.match]
+    origins = spans(pair for product in published for pair in product.origin)
     more: dict[str, Packet] = {}
-    for name, piece in _open(rules):
+    for name, whole in _open(rules):
+        if not (origin := common(whole.origin, origins)):
+            continue
+        piece = whole._replace(origin=origin)
         if name not in more and (left := remainder([piece], published)):
             more[name] = sample(left[0])
     return Proof(tuple(closed), tuple(more.items()))

@@ -125,11 +125,13 @@ class Published:
 class PolicySet:
     """Everything of a policy set, resolved.
 
-    ``zones`` are in the document's order, their index is their number; ``digest`` is the SHA-256 of the document.
+    ``zones`` are in the document's order, their index is their number, ``titles`` what they are called; ``digest`` is
+    the SHA-256 of the document.
     """
 
     file: str
     zones: tuple[str, ...]
+    titles: tuple[str, ...]
     addresses: Mapping[str, Spans]
     services: Mapping[str, tuple[Service, ...]]
     schedules: Mapping[str, Schedule]

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from panshi.network.change import Change, Changed, Probe, change
-from panshi.network.change.journal import digest
+from panshi.network.change import Change, Changed, Probe, Tell, change, digest
 from panshi.network.config import normal
 from panshi.network.estate import Login
 from panshi.network.policy.change import DeviceChange, device_change
@@ -50,7 +49,8 @@ def carry_out(
     *,
     state: Path,
     minutes: int,
-    probes: Sequence[Probe] = (),
+    probes: Sequence[Probe],
+    tell: Tell,
 ) -> Changed:
     """Make the change that was found, prove it by a new login, and save it; all of it or nothing.
 
@@ -64,6 +64,7 @@ def carry_out(
         state: folder of the estate's change journals.
         minutes: until the device goes back by itself, where it can.
         probes: further ones.
+        tell: told of every step.
 
     Raises:
         PanshiError: as ``panshi.network.change.change``.
@@ -79,4 +80,5 @@ def carry_out(
         careful.session,
         state=state,
         probes=(Probe("设备上的策略与策略文件一致", failing), *probes),
+        tell=tell,
     )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
 from panshi.errors import PanshiError
 from panshi.network.plan import DevicePlan, Plan
-from panshi.network.policy.analyse import KINDS_ZH, findings
+from panshi.network.policy.analyse import KINDS_ZH, Finding, findings
+from panshi.network.policy.change import DeviceChange
+from panshi.network.policy.matrix import matrix, proof
 from panshi.network.policy.model import PolicySet
 from panshi.network.policy.push import Found
-from panshi.record import PolicyFindingRow
+from panshi.record import PolicyFindingRow, PolicyMatrixRow
 
 JOB = "network_policy"
-_REVIEW = {"differences": "差异", "opens": "将放行（现在不放行）", "closes": "将不再放行"}
+_REVIEW = {"differences": "差异", "opens": "将放行（现在不放行）", "closes": "将不再放行（现在放行）"}
 
 
 def finding_rows(policies: PolicySet, day: date) -> list[PolicyFindingRow]:
@@ -26,7 +28,7 @@ def finding_rows(policies: PolicySet, day: date) -> list[PolicyFindingRow]:
     """
     by_name = {one.name: one for one in policies.policies}
     found = []
-    for one in findings(policies, day):
+    for one in (*findings(policies, day), *_unproven(policies, day)):
         policy = by_name.get(one.name)
         found.append(
             PolicyFindingRow(
@@ -41,6 +43,20 @@ def finding_rows(policies: PolicySet, day: date) -> list[PolicyFindingRow]:
             )
         )
     return found
+
+
+def _unproven(policies: PolicySet, day: date) -> Iterator[Finding]:
+    """Yield what keeps the matrix from being what was published."""
+    shown = proof(policies, day)
+    for name, packet, by in shown.closed:
+        yield Finding("closed", name, f"对外服务 {name} 不通：被 {by} 拒绝", packet, by)
+    for name, packet in shown.open:
+        yield Finding("unpublished", name, f"策略 {name} 放行了没有登记为对外服务的流量", packet)
+
+
+def matrix_row(policies: PolicySet, day: date) -> PolicyMatrixRow:
+    """Return the connectivity matrix of a policy set for its record."""
+    return PolicyMatrixRow(file=policies.file, zones=policies.titles, cells=matrix(policies.rules(day), policies.zones))
 
 
 def plan_of(digests: Mapping[str, str], day: date, answers: Mapping[str, Mapping[str, Any]], **whose: str) -> Plan:
@@ -88,15 +104,11 @@ def as_planned(plan: Plan, policies: PolicySet, name: str, found: Found) -> None
         raise PanshiError("PS-E8110", f"{what}；没有改动", "重新生成计划，核对后再执行")
 
 
+def differences_of(change: DeviceChange) -> str:
+    """Return what a person reads of a change, in lines."""
+    return "\n".join(f"{title}：{line}" for key, title in _REVIEW.items() for line in getattr(change, key))
+
+
 def line_of(row: PolicyFindingRow) -> str:
     """Return what the operator is shown of a finding."""
     return f"{row.title}：{row.text}" + (f"；例如 {row.packet}" if row.packet else "")
-
-
-def lines_of(plan: Plan) -> list[str]:
-    """Return what the operator is shown of a plan."""
-    found = []
-    for name, one in plan.devices.items():
-        found.append(f"设备 {name}：{len(one.commands)} 条命令")
-        found += [f"  {title}：{line}" for title, lines in one.review.items() for line in lines]
-    return found

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 
 from panshi.network.policy.dialect import Dialect
 from panshi.network.policy.firewall import Firewall, compiled
@@ -60,7 +60,7 @@ def between(found: list[int], old: int, new: int) -> list[int]:
 
 @pytest.mark.parametrize("platform", DIALECTS)
 def test_parsed_random_changes_open_and_cut_nothing(platform: str) -> None:
-    @settings(max_examples=25)
+    @settings(max_examples=25, phases=(Phase.explicit, Phase.reuse, Phase.generate))
     @given(policies(devices(platform)), policies(devices(platform)))
     def run(before: dict[str, Any], after: dict[str, Any]) -> None:
         box = box_of(platform)

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from panshi.network.policy.lists import ALL_ADDRESSES, Lists, Put, compiled_lists, list_steps
@@ -116,7 +116,7 @@ def without_halves(switch: Switch, lines: list[str]) -> int:
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_parsed_random_changes_open_and_cut_nothing(platform: str) -> None:
-    @settings(max_examples=25)
+    @settings(max_examples=25, phases=(Phase.explicit, Phase.reuse, Phase.generate))
     @given(policies(devices(platform)), policies(devices(platform)))
     def run(before: dict[str, Any], after: dict[str, Any]) -> None:
         switch = Switch(list_dialect(platform), name_on(platform))
