@@ -401,7 +401,7 @@ def begin(policy: Policy, folder: str, now: float) -> None:
 def keep_one(config: Dict[str, Any], policy: Policy, now: float, sure: bool = True) -> Findings:
     """Archive what is rotated, delete what is past its time if that is sure; return what is wrong."""
     if policy["style"] == "temporary":
-        return _clean(policy, now) if sure else []
+        return _clean(config, policy, now) if sure else []
     folder = folder_of(config, policy)
     _make_folder(folder, policy)
     begin(policy, folder, now)
@@ -426,8 +426,8 @@ def keep_one(config: Dict[str, Any], policy: Policy, now: float, sure: bool = Tr
     return wrong
 
 
-def _clean(policy: Policy, now: float) -> Findings:
-    """Delete temporary files that are old and that nobody has open; return which folders were left alone.
+def _clean(config: Dict[str, Any], policy: Policy, now: float) -> Findings:
+    """Delete temporary files that are old, no log and open nowhere; return which folders were left alone.
 
     A folder is entered by its descriptor, and no link on the way to it is followed: an account that may write there
     could put one in its place, and have any file of the system deleted.
@@ -437,7 +437,9 @@ def _clean(policy: Policy, now: float) -> Findings:
         with contextlib.suppress(OSError):
             opened_files.add(_inode(link))
     found, wrong = {}, []  # type: Dict[str, List[str]], Findings
-    for path in {path for pattern in policy["paths"] for path in glob.glob(pattern)}:
+    declared = [one for one in config["logs"] if one["style"] != "temporary"]
+    logs = {path for one in declared for path in live_files(one) + rotated_files(one, now, {})}
+    for path in {path for pattern in policy["paths"] for path in glob.glob(pattern)} - logs:
         found.setdefault(os.path.dirname(path), []).append(os.path.basename(path))
     for folder, names in sorted(found.items()):
         try:

@@ -282,6 +282,15 @@ def test_real_rotated_file_that_is_a_link_is_not_followed(room: Room, tmp_path: 
     assert room.keep() == [] and room.kept() == [] and (tmp_path / "secret").exists()
 
 
+def test_real_pattern_of_temporary_files_takes_no_declared_log(room: Room) -> None:
+    room.live.write_text("x")
+    (room.logs / "old.tmp").write_text("x")
+    cleaned = {"name": "t", "style": "temporary", "paths": [str(room.logs / "*")], "keep_days": 0}
+    room.config["logs"] = [cleaned, room.policy]
+    assert room.keep() == []
+    assert [path.name for path in room.logs.iterdir()] == ["app.log"]
+
+
 def test_real_folder_that_was_replaced_by_a_link_costs_no_file_elsewhere(room: Room, tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "passwd").write_text("x")
