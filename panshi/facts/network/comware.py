@@ -95,7 +95,7 @@ class Comware(UndoDevice):
 
     def http(self) -> Known[bool]:
         """Return whether HTTP without encryption is served."""
-        return self.said(r"(undo )?ip http enable", "http_server")
+        return self.http_said(r"(undo )?ip http enable")
 
     def ssh_server(self) -> Known[bool]:
         """Return whether the STelnet server runs."""

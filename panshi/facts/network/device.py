@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from panshi.facts.model import FactMissing, Facts
 from panshi.facts.network.defaults import default
+from panshi.facts.network.display import http_status
 from panshi.facts.network.model import (
     AccessPort,
     Account,
@@ -62,6 +63,12 @@ class Device(ABC):
         if found := self.config.last(pattern):
             return Known(not found[1], found[0])
         return self.default(question)
+
+    def http_said(self, pattern: str) -> Known[bool]:
+        """Return whether HTTP is served, as :meth:`said`; of a silent configuration a display tells."""
+        if found := self.config.last(pattern):
+            return Known(not found[1], found[0])
+        return http_status(self.facts) or self.default("http_server")
 
     def number(self, pattern: str, question: str) -> Known[int]:
         """Return the number in group 1 of the last line; else the default."""

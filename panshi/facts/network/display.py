@@ -52,6 +52,13 @@ def telnet_status(facts: Facts) -> Known[bool] | None:
     return Known(any(word.lower() == "enable" for word in found), facts.item("net.telnet").cmd) if found else None
 
 
+def http_status(facts: Facts) -> Known[bool] | None:
+    """Return what the device's own display says of HTTP without encryption, None where it was not answered."""
+    pattern = r"(?:HTTP server status|Operation status) *: *(enabled|running|disabled|stopped)"
+    found = re.search(pattern, output(facts, "net.http"), re.IGNORECASE)
+    return Known(found[1].lower() in ("enabled", "running"), facts.item("net.http").cmd) if found else None
+
+
 def service(facts: Facts, name: str) -> Known[bool] | None:
     """Return what ``show service`` of Ruijie says of a service, None where it was not answered."""
     found = re.search(rf"^\s*{re.escape(name)}\s*:\s*(enabled|disabled)", output(facts, "net.service"), re.MULTILINE)

@@ -114,7 +114,7 @@ class Ios(Device):
 
     def http(self) -> Known[bool]:
         """Return whether HTTP without encryption is served."""
-        return self.said(r"(no )?ip http server", "http_server")
+        return self.http_said(r"(no )?ip http server")
 
     def ssh_server(self) -> Known[bool]:
         """Return whether a configuration without a session proves it: IOS needs keys, which it does not show."""

@@ -114,7 +114,7 @@ class Vrp(UndoDevice):
         """Return whether HTTP without encryption is served; a USG calls it the web manager."""
         if found := self.config.last(r"(undo )?web-manager enable"):
             return Known(not found[1], found[0])
-        return self.said(r"(undo )?http server enable", "http_server")
+        return self.http_said(r"(undo )?http server enable")
 
     def ssh_server(self) -> Known[bool]:
         """Return whether the STelnet server runs."""

@@ -66,6 +66,11 @@ def inventory(folder: Path, *devices: Device, hosts: dict[str, Any] | None = Non
     return path
 
 
+def good(platform: str) -> str:
+    """Return the configuration of the scenarios in which all is well."""
+    return (ROOT / "tests" / "scenarios" / "devices" / f"{platform}-good" / "net.running.txt").read_text()
+
+
 def keep(folder: Path, device: str) -> None:
     """Put the password of a device's user into the estate's store, which opens with the file ``vault``."""
     (folder / "vault").write_text("of-the-estate")
@@ -109,7 +114,8 @@ def shown(folder: Path) -> dict[str, str]:
 
 
 def test_emulated_devices_and_hosts_in_one_run(tmp_path: Path) -> None:
-    devices = [Device(f"sw{n}", platform) for n, platform in enumerate(PLATFORMS, 1)]
+    devices = [Device(f"sw{n}", platform, config=good(platform)) for n, platform in enumerate(PLATFORMS, 1)]
+    devices.append(Device("bare", "huawei_vrp"))
     stranger = Device("stranger", "huawei_vrp", faults={"auth_fail": 99})
     down = {"ansible_host": "127.0.0.1", "ansible_port": 1}
     with emulated(*devices, stranger):
@@ -123,14 +129,16 @@ def test_emulated_devices_and_hosts_in_one_run(tmp_path: Path) -> None:
     assert states.pop("stranger") == ("refused", "PS-E8031", True)
     assert set(states.values()) == {("collected", "", True)}
     systems = {row.host: row.os for row in found.hosts}
-    assert systems["sw1"].startswith("华为 VRP5")
+    assert systems["bare"].startswith("华为 VRP5")
     rows = {row.host: {one.check: one for one in found.verdicts if one.host == row.host} for row in found.hosts}
     for device in devices:
         judged = rows[device.name]
         assert {row.target for row in judged.values()} == {"network_device"}
         assert sum(row.mode == "auto" for row in judged.values()) == CHECKS
-        assert judged["net-loghost"].status is Status.FAIL
+        assert judged["net-loghost"].status is (Status.FAIL if device.name == "bare" else Status.PASS)
         assert judged["net-loghost"].evidence == ["net.running"]
+    unread = {(row.host, row.check) for row in found.verdicts if row.status is Status.ERROR and row.host[:2] == "sw"}
+    assert unread - {("sw9", row.check) for row in found.verdicts} == {("sw4", "net-http-off")}  # show service
     for name in ("sw9", "stranger", "web1"):
         assert {row.status for row in rows[name].values()} == {Status.ERROR}
     assert {row.target for row in rows["web1"].values()} == {"linux"}

@@ -142,6 +142,21 @@ def test_parsed_what_is_not_known_is_not_guessed(check: str, platform: str, text
         judged(check, platform, text)
 
 
+@pytest.mark.parametrize(
+    ("platform", "shown"),
+    [
+        (VRP, "   HTTP Server Status              : {}\n   HTTP Secure-server Status       : enabled"),
+        (H3C, "HTTP port: 80\nACL: 0\nOperation status: {}"),
+        (IOS, "HTTP server status: {}\nHTTP secure server status: Enabled"),
+    ],
+)
+def test_parsed_a_display_settles_what_the_configuration_leaves_open(platform: str, shown: str) -> None:
+    assert judged("net-http-off", platform, "", http=shown.format("Disabled")).status is Status.PASS
+    assert judged("net-http-off", platform, "", http=shown.format("Enabled")).status is Status.FAIL
+    with pytest.raises(FactMissing):
+        judged("net-http-off", platform, "", http="something else")
+
+
 def test_parsed_a_default_of_newer_releases_holds_for_them() -> None:
     version = "VRP (R) software, Version 5.170 (S5735 V200R019C10SPC500)"
     assert judged("net-lockout", VRP, "aaa\n", version=version).status is Status.PASS
