@@ -1,6 +1,6 @@
 """A router of the kernel's with one namespace for each zone, and packets that are really sent through it.
 
-Nothing is touched outside the namespaces. Sockets are made inside them by a thread that enters; they work from anywhere.
+Nothing is touched outside the namespaces. Sockets are made inside them by a thread that enters, and work from outside.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
 from panshi.network.policy.space import Packet
@@ -135,7 +136,7 @@ def _inside(name: str, make: Any) -> socket.socket:
     """Return a socket of a namespace: a thread of its own enters it, which binds no other thread."""
 
     def work() -> socket.socket:
-        with open(f"/run/netns/{name}", "rb") as space:
+        with Path("/run/netns", name).open("rb") as space:
             libc = ctypes.CDLL(None, use_errno=True)
             if libc.setns(space.fileno(), _CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), "setns")
@@ -159,13 +160,8 @@ def _ear() -> socket.socket:
 
 def ruleset(document: dict[str, Any]) -> str:
     """Return a policy document in nftables' words, made from the document, not from our model of packets."""
-    found = [
-        "flush ruleset",
-        "table ip panshi {",
-        "chain forward {",
-        "type filter hook forward priority 0; policy drop;",
-    ]
-    found.append(f"ip protocol {MARK} accept")
+    found = ["flush ruleset", "table ip panshi {", "chain forward {"]
+    found += ["type filter hook forward priority 0; policy drop;", f"ip protocol {MARK} accept"]
     for policy in document["policies"]:
         if not policy.get("enabled", True):
             continue
