@@ -410,8 +410,7 @@ class Writer:
         os.write(self._tell, b"ready\n")
         began = time.monotonic()
         share = max(self.load.seconds, _PAUSE * self.load.rotations) / (self.load.rotations + 1)
-        # One that got no turn between the two signals still opens its log anew, as a product would.
-        while (self._again or not self._ending) and os.getppid() == self._parent:
+        while self._goes_on(part):
             stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()).encode()
             for _ in range(max(1, self.load.rate // 200)):
                 if self._again:
@@ -429,6 +428,11 @@ class Writer:
         # Kept open until the parent has looked at it, as a program that is at rest keeps its log open.
         while os.getppid() == self._parent:
             time.sleep(_LOOK)
+
+    def _goes_on(self, part: int) -> bool:
+        """Until it is told to end; one that got no turn meanwhile still rotates or opens its log anew before that."""
+        behind = self._again or (self.style == "self" and part < self.load.rotations)
+        return (behind or not self._ending) and os.getppid() == self._parent
 
     def _asked(self, *_: object) -> None:
         self._again = True

@@ -179,6 +179,13 @@ def test_real_writer_that_gets_no_turn_between_two_signals_still_reopens(prover:
         writer.end()
 
 
+def test_real_program_that_gets_no_turn_still_rotates_as_often_as_asked(prover: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "scratch.log"
+    writer = prover.Writer(str(path), "self", prover.Load(500, 0.4, 3))
+    assert writer.settled() is True
+    assert writer.end() > 0 and len(list(tmp_path.glob("scratch.log.*"))) == 4
+
+
 def test_real_writer_of_a_proof_that_was_killed_ends(prover: ModuleType, tmp_path: Path) -> None:
     told, tell = os.pipe()
     proof = os.fork()
