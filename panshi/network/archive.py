@@ -51,13 +51,15 @@ class Copy:
     @cached_property
     def lasting(self) -> dict[str, str]:
         """By file, what does not change by itself; secrets are in it."""
-        texts = {RUNNING: self.running, STARTUP: self.startup}
-        return {name: normal(text, self.platform) if text else "" for name, text in texts.items()}
+        # Mostly they are the same text, and hundreds of devices wait for one processor.
+        normals = {text: normal(text, self.platform) for text in {self.running, self.startup} if text}
+        return {RUNNING: normals.get(self.running, ""), STARTUP: normals.get(self.startup, "")}
 
     @cached_property
     def shown(self) -> dict[str, str]:
         """The files for people: what does not change by itself, without secrets."""
-        return {name: masked(text, self.platform) for name, text in self.lasting.items()}
+        hidden = {text: masked(text, self.platform) for text in set(self.lasting.values())}
+        return {name: hidden[text] for name, text in self.lasting.items()}
 
     @property
     def is_saved(self) -> bool:

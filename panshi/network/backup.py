@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -168,6 +169,14 @@ def row_of(
         findings=findings,
         emulated=emulated,
     )
+
+
+def lines_of(rows: Sequence[NetworkBackupRow]) -> list[str]:
+    """Return what is said to the operator: how many devices of each state, and every finding."""
+    states = Counter(row.state for row in rows)
+    kept = f"{states['changed'] + states['same']} 台读全并留存（{states['changed']} 台有变化）"
+    found = [f"{row.host}：{one['message']}（{one['code']}）" for row in rows for one in row.findings]
+    return [f"网络设备 {len(rows)} 台：{kept}，{states['failed']} 台没有备份成；{len(found)} 项发现", *found]
 
 
 def _sha256(text: str) -> str:

@@ -37,11 +37,12 @@ VARIABLES = ("panshi_net_*", "ansible_network_os", "panshi_secret_store", "pansh
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A device and what logs in to it."""
+    """A device and what logs in to it; ``emulated`` says that it is no real one."""
 
     device: Device
     password: str = field(repr=False)
     enable: str = field(default="", repr=False)
+    emulated: bool = False
 
     @contextmanager
     def session(self, transcript: Path | None = None) -> Iterator[Session]:
@@ -98,7 +99,8 @@ def login_of(variables: Mapping[str, Any], template: Template, store: Store | No
     password = str(value(*_PASSWORDS)) or ("" if key else kept(user))
     enable = value("panshi_net_enable", default=False)
     # `true` says that there is one, in the store.
-    return Login(device, password, kept(ENABLE) if enable is True else str(enable or ""))
+    enable = kept(ENABLE) if enable is True else str(enable or "")
+    return Login(device, password, enable, emulated=value("lab_emulated", default=False) is True)
 
 
 def reach_of(variables: Mapping[str, Any], template: Template, store: Store) -> Reach:

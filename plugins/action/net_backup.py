@@ -9,13 +9,14 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from cryptography.fernet import Fernet
 
 from panshi.errors import PanshiError
 from panshi.harden.run import current_run, record_payload
 from panshi.inventory import plain
 from panshi.network.archive import Archive
-from panshi.network.backup import STALE_DAYS, Read, archive_key, keep_all, read_all, row_of
+from panshi.network.backup import STALE_DAYS, Read, archive_key, keep_all, lines_of, read_all, row_of
 from panshi.network.estate import logins_of, state_of
 from panshi.network.fleet import FORKS, Outcome
 from panshi.record import NetworkBackupRow, utc_now
@@ -25,6 +26,7 @@ _SPEC = {
     "forks": {"type": "int", "default": FORKS},
     "stale_days": {"type": "float", "default": STALE_DAYS},
 }
+display = Display()
 
 
 class ActionModule(ActionBase):
@@ -56,6 +58,7 @@ class ActionModule(ActionBase):
                 changed, commit = keep_all(archive, found, run=current_run(), operator=_operator())
         except PanshiError as error:
             return {**result, "failed": True, "msg": str(error), "code": error.code}
+        emulated = {login.device.name for login in logins if login.emulated}
         rows = [
             row_of(
                 name,
@@ -65,10 +68,12 @@ class ActionModule(ActionBase):
                 last=last.get(name),
                 now=utc_now(),
                 stale_days=arguments["stale_days"],
-                emulated=variables["hostvars"][name].get("lab_emulated") is True,
+                emulated=name in emulated,
             )
             for name in sorted(found)
         ]
+        for line in lines_of(rows):
+            display.display(line)
         result.update(
             changed=any(changed.values()),
             commit=commit,

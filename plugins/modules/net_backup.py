@@ -40,10 +40,13 @@ EXAMPLES = """
   run_once: true
   delegate_to: localhost
 
-- name: Network_backup | Ensure this device is among them
-  ansible.builtin.assert:
-    that: network_backup.results[inventory_hostname].ok
-    fail_msg: "{{ network_backup.results[inventory_hostname].msg }}"
+- name: Network_backup | Leave out the devices that have been read whole
+  ansible.builtin.meta: end_host
+  when: network_backup.results[inventory_hostname].ok
+
+- name: Network_backup | Ensure this device has been read whole
+  ansible.builtin.fail:
+    msg: "{{ network_backup.results[inventory_hostname].msg }}"
 """
 
 RETURN = """

@@ -15,7 +15,7 @@ from emulators.network import NAMES, Device, emulated
 
 from panshi.errors import PanshiError
 from panshi.network.archive import Archive, Copy
-from panshi.network.backup import Read, keep_all, read_all, row_of
+from panshi.network.backup import Read, keep_all, lines_of, read_all, row_of
 from panshi.network.config import normal, parse, patch
 from panshi.network.estate import Login
 from panshi.network.fleet import Outcome, each
@@ -155,6 +155,14 @@ def test_parsed_what_is_a_finding() -> None:
     assert "从未保存" in never[0]["message"]
     weak = row(Outcome(Read(saved, "", ("ssh-rsa",)))).findings
     assert [one["code"] for one in weak] == ["PS-E8034"]
+
+
+def test_parsed_the_operator_is_told_the_sum_and_every_finding() -> None:
+    dead: Outcome[Read] = Outcome(error=PanshiError("PS-E8030", "设备 SW1 连不上", ""))
+    good = row(Outcome(Read(Copy("huawei_vrp", VRP, VRP), "", ())))
+    first, *found = lines_of([row(dead), good, replace(good, state="changed")])
+    assert first == "网络设备 3 台：2 台读全并留存（1 台有变化），1 台没有备份成；2 项发现"
+    assert found == ["SW1：设备 SW1 连不上（PS-E8030）", "SW1：设备 SW1 从未备份（PS-E8052）"]
 
 
 def test_parsed_one_bad_device_fails_nobody_else() -> None:
