@@ -68,6 +68,8 @@ class CallbackModule(CallbackBase):
         self._counts: Counter[str] = Counter()
         self._changed: Counter[str] = Counter()
         self._messages: dict[str, str] = {}
+        # One task may tell of hosts on which no task has run.
+        self._told: set[str] = set()
         self._began = time.monotonic()
         self._services: list[Service] = []
         self._client: ClientProcess | None = None
@@ -100,7 +102,7 @@ class CallbackModule(CallbackBase):
         if self._record is None:
             return
         states: Counter[str] = Counter()
-        for host in sorted(set(stats.processed) - {"localhost"}):
+        for host in sorted((set(stats.processed) | self._told) - {"localhost"}):
             totals = stats.summarize(host)
             state = next(
                 (name for name, key in (("unreachable", "unreachable"), ("failed", "failures")) if totals[key]),
@@ -132,6 +134,7 @@ class CallbackModule(CallbackBase):
             self._counts[row.kind] += 1
             if isinstance(row, ChangeRow):
                 self._changed[row.host] += 1
+        self._told |= {row.host for row in rows if hasattr(row, "host")} & set(payload["hosts"])
         self._write(*rows)
 
     def _watch(self, services: list[Service]) -> None:

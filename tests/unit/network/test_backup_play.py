@@ -32,10 +32,12 @@ FAILS = {
 }
 
 
-def rows(folder: Path) -> list[dict[str, NetworkBackupRow]]:
-    """Return by run and device what is in the records."""
-    runs = sorted((folder / "records" / "emulated" / "network_backup").iterdir())
-    return [{row.host: row for row in read_run(run).network_backups} for run in runs]
+def rows(folder: Path) -> list[tuple[dict[str, str], dict[str, NetworkBackupRow]]]:
+    """Return by run, and by device, what became of it and what was found."""
+    runs = [read_run(path) for path in sorted((folder / "records" / "emulated" / "network_backup").iterdir())]
+    return [
+        ({row.host: row.state for row in run.hosts}, {row.host: row for row in run.network_backups}) for run in runs
+    ]
 
 
 def commits(folder: Path) -> list[str]:
@@ -43,8 +45,8 @@ def commits(folder: Path) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
-def recap(output: str, host: str) -> str:
-    return next(line for line in output.splitlines() if line.startswith(f"{host} ") and "failed=" in line)
+def failed(output: str) -> set[str]:
+    return {line.split()[0] for line in output.splitlines() if "failed=1" in line}
 
 
 def test_emulated_a_fleet_is_backed_up_whatever_is_wrong_with_some(tmp_path: Path) -> None:
@@ -71,12 +73,14 @@ def test_emulated_a_fleet_is_backed_up_whatever_is_wrong_with_some(tmp_path: Pat
 
         first = play(tmp_path, "network_backup.yml")
         assert first.returncode == 2
-        assert {name for name in hosts if "failed=1" in recap(first.stdout, name)} == set(FAILS)
+        assert failed(first.stdout) == set(FAILS)
+        assert "网络设备 8 台：3 台读全并留存（3 台有变化），5 台没有备份成；11 项发现" in first.stdout
         second = play(tmp_path, "network_backup.yml", "--limit", ",".join(GOOD))
         assert second.returncode == 0, second.stdout
         assert "changed=1" not in second.stdout
 
-    was, again = rows(tmp_path)
+    (_, was), (told, again) = rows(tmp_path)
+    assert told == dict.fromkeys(GOOD, "unchanged")
     assert {name: was[name].findings[0]["code"] for name in FAILS} == FAILS
     assert all(was[name].findings[1]["code"] == "PS-E8052" for name in FAILS)
     assert {name: was[name].state for name in GOOD} == dict.fromkeys(GOOD, "changed")
