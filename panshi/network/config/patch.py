@@ -44,7 +44,7 @@ def _changes(old: Mapping[str, Setting], new: Mapping[str, Setting], view: str, 
     added: list[str] = []
     twins = {_content(one): one for one in old.values() if _is_entry(one)}
     settled: set[str] = set()  # keys whose old form is gone
-    for key, setting in new.items():
+    for key, setting in new.items() if view else _defined_first(old, new):
         twin = twins.get(_content(setting)) if _is_entry(setting) else None
         if twin is not None and twin.key not in settled and _goes(twin, new):
             # The same entry under another number is refused [D], or silently dropped, while the old one is there.
@@ -58,6 +58,16 @@ def _changes(old: Mapping[str, Setting], new: Mapping[str, Setting], view: str, 
         # At the top, too: what is referred to goes after what refers to it.
         return added + [command for commands in reversed(removed) for command in commands]
     return [command for commands in removed for command in commands] + added
+
+
+def _defined_first(old: Mapping[str, Setting], new: Mapping[str, Setting]) -> list[tuple[str, Setting]]:
+    """Return the settings of the top: sets (of VLANs), then what is new, then views that may refer to either."""
+
+    def rank(entry: tuple[str, Setting]) -> int:
+        key, setting = entry
+        return 0 if setting.rule is not None else 2 if key in old and setting.is_view else 1
+
+    return sorted(new.items(), key=rank)
 
 
 def _is_entry(setting: Setting) -> bool:
