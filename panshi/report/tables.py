@@ -1,5 +1,6 @@
 """The tables that an assessor asks for and an administrator signs, made from the facts of an audit: accounts, ports
-and services, software, permissions. No table holds a hash or a secret; what was not collected is said."""
+and services, software, permissions; of network devices accounts and services. No table holds a hash or a secret; what
+was not collected is said."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from openpyxl import Workbook
 from panshi.errors import PanshiError
 from panshi.facts import accounts, filesystem, packages, sockets, sudo, systemd
 from panshi.facts.model import FactMissing, Facts
+from panshi.facts.network import device, is_device
+from panshi.facts.network.model import Known
 from panshi.record import HostRow, Run
 from panshi.report.sheet import A3, SIGNATURE, Table, new_book, packed
 from panshi.report.text import LEVEL_ZH, beijing
@@ -28,19 +31,22 @@ def render(run: Run) -> bytes:
     Raises:
         PanshiError: PS-E4003 a host's facts are not the recorded ones; PS-E4011 the run collected nothing.
     """
-    hosts = [(row, Facts(document)) for row in run.hosts if (document := run.facts(row.host)) is not None]
-    if not hosts:
+    found = [(row, Facts(document)) for row in run.hosts if (document := run.facts(row.host)) is not None]
+    if not found:
         raise PanshiError(
             "PS-E4011", f"运行 {run.begin.run} 没有采集结果，不能出台账", "用 --run 指定一次审计运行（panshi audit）"
         )
     book = new_book(f"{run.begin.estate} 台账 {run.begin.run}")
     _cover(book, run)
-    for title, columns, rows in _TABLES:
-        table = Table(book, title, [("主机", 16), *columns, *SIGNATURE], "B2", A3)
-        for row, facts in hosts:
-            for values in _told(row, facts, rows, len(columns)):
-                table.append([row.host, *values, *[""] * len(SIGNATURE)])
-        table.close()
+    devices = [(row, facts) for row, facts in found if is_device(facts)]
+    hosts = [(row, facts) for row, facts in found if not is_device(facts)]
+    for kind, some, tables in (("主机", hosts, _TABLES), ("设备", devices, _DEVICE_TABLES)):
+        for title, columns, rows in tables if some else ():
+            table = Table(book, title, [(kind, 16), *columns, *SIGNATURE], "B2", A3)
+            for row, facts in some:
+                for values in _told(row, facts, rows, len(columns)):
+                    table.append([row.host, *values, *[""] * len(SIGNATURE)])
+            table.close()
     return packed(book)
 
 
@@ -106,6 +112,21 @@ def file_rows(facts: Facts) -> Iterator[Values]:
             yield ["关键文件", item.id[5:], stat["mode"], stat["owner"], stat["group"], ""]
 
 
+def device_account_rows(facts: Facts) -> Iterator[Values]:
+    """Yield one row per local account by which a network device is managed."""
+    for one in device(facts).accounts():
+        yield [one.name, one.role, RANK_ZH[one.rank], str(one.stored), "、".join(sorted(one.services)), "", ""]
+
+
+def device_service_rows(facts: Facts) -> Iterator[Values]:
+    """Yield one row per service of a network device by which it is managed, or which it rarely needs."""
+    read = device(facts)
+    snmp = Known(read.snmp().on, "snmp")
+    ways = {"SSH": read.ssh(), "Telnet": read.telnet(), "HTTP（不加密）": read.http(), "SNMP": snmp}
+    for name, on in (*ways.items(), *((one.name, one.on) for one in read.services())):
+        yield [name, "未知" if on.answer is None else _yes(on.answer), on.where, "", "", ""]
+
+
 def _told(row: HostRow, facts: Facts, rows: Callable[[Facts], Iterator[Values]], width: int) -> Sequence[Values]:
     try:
         return list(rows(facts)) or [["没有", *[""] * (width - 1)]]
@@ -156,8 +177,10 @@ _OPEN_ZH = {
     "etc_wide": "/etc 中他人可写的文件",
     "exec_wide": "程序目录中他人可写的文件",
 }
+RANK_ZH = {"admin": "管理", "operator": "操作", "auditor": "审计", "none": "无"}
 _OWNER = [("用途", 22), ("责任人", 12), ("保留 / 关闭", 12)]
-_TABLES: Sequence[tuple[str, list[tuple[str, int]], Callable[[Facts], Iterator[Values]]]] = (
+_Tables = Sequence[tuple[str, list[tuple[str, int]], Callable[[Facts], Iterator[Values]]]]
+_TABLES: _Tables = (
     (
         "账户表",
         [
@@ -192,4 +215,15 @@ _TABLES: Sequence[tuple[str, list[tuple[str, int]], Callable[[Facts], Iterator[V
         [("类别", 26), ("路径", 56), ("权限", 9), ("属主", 14), ("属组", 14), ("说明", 22)],
         file_rows,
     ),
+)  # fmt: skip
+_DEVICE_TABLES: _Tables = (
+    (
+        "网络设备账户表",
+        [
+            ("账户", 16), ("级别或角色", 18), ("权限", 8), ("口令存储", 24), ("登录方式", 22), ("用途", 22),
+            ("使用人", 12),
+        ],
+        device_account_rows,
+    ),
+    ("网络设备服务表", [("服务", 20), ("开启", 8), ("依据", 60), *_OWNER], device_service_rows),
 )  # fmt: skip

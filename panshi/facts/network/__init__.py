@@ -24,4 +24,9 @@ def device(facts: Facts) -> Device:
     return PLATFORMS[platform](facts)
 
 
-__all__ = ["PLATFORMS", "Device", "device"]
+def is_device(facts: Facts) -> bool:
+    """Return whether facts are those of a network device."""
+    return bool(facts.document.get("platform"))
+
+
+__all__ = ["PLATFORMS", "Device", "device", "is_device"]

@@ -17,6 +17,7 @@ import yaml
 from ansible.parsing.vault import VaultSecret
 from cryptography.fernet import Fernet
 from emulators.network import Device, emulated
+from openpyxl import load_workbook
 
 from panshi.collect.client import Collected, Failed, Limits, Started
 from panshi.collect.estate import collect_estate
@@ -27,6 +28,7 @@ from panshi.network.archive import Archive
 from panshi.network.backup import read
 from panshi.network.estate import TARGET, login_of
 from panshi.record import Run, read_run, utc_now, verify_run
+from panshi.report.write import write_tables
 from panshi.secret.model import Entry, SecretId, Version
 from panshi.secret.vault_file import VaultFiles
 from panshi.verdict import Status
@@ -142,6 +144,12 @@ def test_emulated_devices_and_hosts_in_one_run(tmp_path: Path) -> None:
     for name in ("sw9", "stranger", "web1"):
         assert {row.status for row in rows[name].values()} == {Status.ERROR}
     assert {row.target for row in rows["web1"].values()} == {"linux"}
+    sheets = {sheet.title: list(sheet.values) for sheet in load_workbook(write_tables(found.path, out=tmp_path))}
+    assert list(sheets) == ["说明", "网络设备账户表", "网络设备服务表"]  # the one host was not read
+    accounts = {(row[0], row[1]): row for row in sheets["网络设备账户表"][1:]}
+    assert accounts["sw1", "ops"][3:5] == ("审计", "散列")
+    services = {(row[0], row[1]): row for row in sheets["网络设备服务表"][1:]}
+    assert services["sw5", "HTTP（不加密）"][2:4] == ("否", "no ip http server")
     told = shown(found.path / "report")
     assert {kind: [name for name in rows if name not in text] for kind, text in told.items()} == dict.fromkeys(told, [])
     assert found.facts("sw1")["items"]["net.running"]["cmd"] == "display current-configuration"
