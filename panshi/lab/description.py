@@ -17,6 +17,8 @@ from panshi.network.config.rulebook import platforms
 # A host name is part of the tap interface's name "panshi-<host>", which the kernel limits to 15 characters.
 _HOST_NAME = re.compile(r"[a-z][a-z0-9]{1,7}")
 _LAB_NAME = re.compile(r"panshi-lab(-[a-z0-9]+)?")
+# The group of the network devices, and of routers that are hosts.
+NETWORK = "network"
 _LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 
 
@@ -44,7 +46,8 @@ class Image:
 class Host:
     """One lab host; ``emulated`` tells that it imitates a distribution that is not really there.
 
-    ``user`` is who logs in: a host that shuts out who works every day has another one.
+    ``user`` is who logs in: a host that shuts out who works every day has another one. ``platform`` is that of a
+    router's own command line, as ``ansible_network_os`` names it; empty for other hosts.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Host:
     emulated: bool
     purpose: str
     user: str = "ops"
+    platform: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,9 @@ def _host(name: str, data: Mapping[str, Any], images: Mapping[str, Image], subne
     address = ipaddress.IPv4Address(data["address"])
     if address not in subnet:
         raise ValueError(f"主机 {name} 的地址 {address} 不在网段 {subnet} 内")
+    platform = str(data.get("platform", ""))
+    if (NETWORK in data["groups"]) != (platform in platforms()):
+        raise ValueError(f"主机 {name} 在组 {NETWORK} 里才有 platform，应为其中之一：{'、'.join(platforms())}")
     return Host(
         name=name,
         kind=kind,
@@ -188,6 +195,7 @@ def _host(name: str, data: Mapping[str, Any], images: Mapping[str, Image], subne
         emulated=bool(data["emulated"]),
         purpose=str(data["purpose"]),
         user=str(data.get("user", "ops")),
+        platform=platform,
     )
 
 

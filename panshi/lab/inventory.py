@@ -7,16 +7,15 @@ from typing import Any
 
 import yaml
 
-from panshi.lab.description import Device, Host, Lab
+from panshi.lab.description import NETWORK, Device, Host, Lab
 from panshi.lab.state import State
 
 # The group of the hosts that jobs are about; any other host serves those.
 TARGETS = "linux"
 USER = "ops"
+NETWORK_USER = "netops"
 # What is audited of a host that serves the others, by group: of most of them nothing.
 _TECHNOLOGIES = {"mariadb": "mysql"}
-# The group of the network devices.
-NETWORK = "network"
 _HEADER = """\
 ---
 # 由 panshi lab up 按 lab.yml 生成，不要手工修改。.state 指向本机的状态目录（密钥与 known_hosts 在那里，不进版本库）。
@@ -54,6 +53,7 @@ def render_inventory(lab: Lab) -> str:
                 host.name: {
                     "ansible_host": str(host.address),
                     **({} if host.user == USER else {"ansible_user": host.user}),
+                    **_router(host),
                     "lab_emulated": host.emulated,
                     "lab_purpose": host.purpose,
                     "lab_suite": host.image.suite,
@@ -73,6 +73,11 @@ def render_inventory(lab: Lab) -> str:
         }
     }
     return _HEADER + yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=1000)
+
+
+def _router(host: Host) -> dict[str, str]:
+    """Return how a router's own command line is reached: by an account whose shell it is."""
+    return {"ansible_user": NETWORK_USER, "ansible_network_os": host.platform} if host.platform else {}
 
 
 def _device(device: Device) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from panshi.lab.description import Host, Lab
+from panshi.lab.description import NETWORK, Host, Lab
 from panshi.lab.errors import LabError
 from panshi.lab.plan import Found
 from panshi.lab.process import CommandError, run
@@ -24,6 +24,8 @@ _OWN_SYSCTL = "mount --bind /proc/sys/net /proc/sys/net && mount -o remount,bind
 # What root has on a real host and the audit and its fixes need: reading and setting the firewall, ping, writing to
 # the audit socket, reading the owner of a socket. All of it ends at the container's own namespaces.
 _CAPABILITIES = ("NET_ADMIN", "NET_RAW", "AUDIT_WRITE", "SYS_PTRACE")
+# FRR's zebra does not begin without it (it enters other network namespaces); a router has it, and no other host.
+_MORE_CAPABILITIES = {NETWORK: ("SYS_ADMIN",)}
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Podman:
             f"--ip={host.address}",
             f"--label={_LABEL}={lab.name}",
             f"--label={_SPEC_LABEL}={spec}",
-            f"--cap-add={','.join(_CAPABILITIES)}",
+            f"--cap-add={','.join(_capabilities(host))}",
             "--systemd=always",
             image,
             "/lib/systemd/systemd",
@@ -153,6 +155,11 @@ class Podman:
     def remove_network(self, lab: Lab) -> None:
         """Remove the lab's bridge network."""
         self._run("network", "rm", lab.name)
+
+
+def _capabilities(host: Host) -> tuple[str, ...]:
+    more = (name for group in host.groups for name in _MORE_CAPABILITIES.get(group, ()))
+    return (*_CAPABILITIES, *more)
 
 
 def container_name(lab: Lab, host: str) -> str:

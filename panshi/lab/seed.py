@@ -16,7 +16,7 @@ _HOST_KEY_KINDS = ("rsa", "ecdsa", "ed25519")
 # The accounts of every image; recipes/common.sh makes them.
 ACCOUNTS = {"ops": 1000, "rescue": 1001}
 # And those of a group of hosts; their recipe makes them.
-_MORE_ACCOUNTS = {"vault": {"keeper": 1002}}
+_MORE_ACCOUNTS = {"vault": {"keeper": 1002}, "network": {"netops": 1002}}
 
 
 @dataclass(frozen=True)

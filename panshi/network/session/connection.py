@@ -210,6 +210,22 @@ class Connection(BaseConnection):
             "mac": transport.remote_mac,
         }
 
+    def file(self, path: str) -> bytes:
+        """Return what a file of the device holds, by SFTP beside the terminal.
+
+        Raises:
+            OSError: it is not there or must not be read, or there is no SFTP.
+        """
+        assert self.remote_conn_pre is not None
+        try:
+            with self.remote_conn_pre.open_sftp() as sftp:
+                channel: Any = sftp.get_channel()
+                channel.settimeout(self._device.timeout)
+                with sftp.open(path) as found:
+                    return bytes(found.read())
+        except (paramiko.SSHException, EOFError) as error:
+            raise OSError("no SFTP") from error
+
     def cleanup(self, command: str = "") -> None:
         """Send the command that ends the session, so that its line is free again; wait for nothing."""
         if command:

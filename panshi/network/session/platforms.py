@@ -1,7 +1,7 @@
-"""The five platforms as data: prompts, questions, errors and commands, as far as a session has to know them.
+"""The platforms as data: prompts, questions, errors and commands, as far as a session has to know them.
 
-Nothing here was seen on a device of the vendor: the texts come from vendors' documents and from issues of public
-projects (docs/network-session.md says which), and the emulator of the tests has its own copy of them.
+But for FRRouting, nothing here was seen on a device of the vendor: the texts come from vendors' documents and from
+issues of public projects (docs/network-session.md says which), and the emulator of the tests has its own copy of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Platform:
     """What a session knows of one network operating system. All patterns are regular expressions.
 
     Args:
-        netmiko: device type under which netmiko and ntc-templates know it.
+        netmiko: device type under which netmiko and ntc-templates know it; empty where they do not.
         user: prompt outside the configuration mode, ``{name}`` stands for the pattern of the device's name.
         config: prompt of the configuration mode and all its views.
         prepare: commands after the login; the first switches paging off.
@@ -43,6 +43,7 @@ class Platform:
         enable: command to the privileged mode, where there is one.
         commit: command that makes a candidate the running configuration, where there is one.
         discard: command that throws a candidate away.
+        startup_file: file that holds the saved configuration, read by SFTP, where no command shows it.
     """
 
     netmiko: str
@@ -67,6 +68,7 @@ class Platform:
     enable: str = ""
     commit: str = ""
     discard: str = ""
+    startup_file: str = ""
 
 
 def _lines(pattern: str) -> re.Pattern[str]:
@@ -151,6 +153,18 @@ PLATFORMS: Mapping[str, Platform] = {
         }
     ),
     "cisco_ios": Platform(**_IOS),
+    # FRRouting's shell vtysh: real software, its words are IOS's.
+    "frr": Platform(
+        **{
+            **_IOS,
+            "netmiko": "",
+            "prepare": ("terminal length 0",),
+            "startup": "",
+            "default_name": "frr",
+            "enable": "",
+            "startup_file": "/etc/frr/frr.conf",
+        }
+    ),
 }
 
 

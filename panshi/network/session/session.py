@@ -83,7 +83,8 @@ class Session:
 
     def startup(self) -> str:
         """Return the saved configuration as :meth:`running`; an empty text when nothing was ever saved."""
-        return self._configuration(self._platform.startup)
+        file = self._platform.startup_file
+        return self._file(file) if file else self._configuration(self._platform.startup)
 
     def push(
         self, lines: Sequence[str], *, window: int = 0, secrets: Sequence[str] = (), enter: str = "", commit: str = ""
@@ -167,6 +168,18 @@ class Session:
             f"设备 {self.device.name} 的“{command}”没有读完整",
             "设备输出被截断或不断被日志打断；关闭 VTY 上的日志显示（undo terminal monitor）后再读",
         )
+
+    def _file(self, path: str) -> str:
+        try:
+            return self._connection.file(path).decode()
+        except FileNotFoundError:
+            return ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise SessionFailed(
+                "PS-E8043",
+                f"设备 {self.device.name} 的文件 {path} 读不到：{type(error).__name__}",
+                "账户要有读它的权限，sshd 要有 internal-sftp（账户的 shell 是 vtysh）",
+            ) from None
 
     def _commit(self, command: str, done: Pushed) -> None:
         try:

@@ -63,6 +63,8 @@ def test_an_unknown_host_is_named(lab: Lab) -> None:
         (("hosts", "web", "address"), "192.0.2.12", "重复"),
         (("hosts", "web", "address"), "not an address", "not an address"),
         (("hosts",), ["web"], "list"),
+        (("hosts", "web", "platform"), "frr", "network"),
+        (("hosts", "web", "groups"), ["network"], "platform"),
         (("devices", "sw9", "platform"), "junos", "platform"),
         (("devices", "sw9", "address"), "192.0.2.9", "127.0.0.0/8"),
         (("devices", "sw9", "port"), "ssh", "port"),

@@ -25,7 +25,7 @@ def test_the_committed_inventory_is_what_the_description_gives() -> None:
 def test_hub_is_no_target_of_the_audit_and_of_databases_the_product_alone() -> None:
     names = {host.name for host in load(INVENTORY / "lab.yml").hosts}
     targets = {host.name: host.targets for host in load_estate(INVENTORY).hosts}
-    assert names - set(targets) == {"hub12", "vault1"}
+    assert names - set(targets) == {"hub12", "vault1", "r1"}
     assert {targets[name] for name in ("db1", "db2")} == {("mysql",)}
 
 
@@ -56,6 +56,15 @@ def test_host_that_shuts_out_who_works_every_day_has_another_account(lab: Lab, t
     lines = [line.split() for line in render_ssh_config(changed, State(tmp_path)).splitlines()]
     # ssh takes the first that fits: the host's own stands before everybody's
     assert [words[1] for words in lines if words[0] == "User"] == ["rescue", "ops"]
+
+
+def test_a_routers_own_command_line_has_an_account_of_its_own(lab: Lab, tmp_path: Path) -> None:
+    web, *others = lab.hosts
+    changed = replace(lab, hosts=(replace(web, groups=("network",), platform="frr"), *others))
+    hosts = yaml.safe_load(render_inventory(changed))["all"]["hosts"]
+    assert (hosts["web"]["ansible_user"], hosts["web"]["ansible_network_os"]) == ("netops", "frr")
+    assert hosts["web"]["panshi_targets"] == []  # no baseline is known for it
+    assert "netops" not in render_ssh_config(changed, State(tmp_path))  # the lab itself looks after the host below
 
 
 def test_the_second_way_in_is_the_other_account_of_every_image(lab: Lab) -> None:

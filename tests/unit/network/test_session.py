@@ -207,6 +207,6 @@ def test_real_nobody_listens() -> None:
 
 
 def test_parsed_a_platform_that_is_not_known() -> None:
-    with pytest.raises(PanshiError) as failure, open_device(Reached("SW1", "frr", "127.0.0.1", "ops"), PASSWORD):
+    with pytest.raises(PanshiError) as failure, open_device(Reached("SW1", "junos", "127.0.0.1", "ops"), PASSWORD):
         raise AssertionError
     assert failure.value.code == "PS-E8048"
