@@ -6,7 +6,7 @@ from panshi.checks.devices import device_check
 from panshi.controls.params import Params
 from panshi.facts import FactMissing
 from panshi.facts.network import Device
-from panshi.facts.network.model import NAMED, Line
+from panshi.facts.network.model import NAMED, Line, Rule
 from panshi.verdict import Verdict, failed, judge, partial, passed
 
 
@@ -118,5 +118,16 @@ def vty_acl(device: Device, params: Params) -> Verdict:
     names = sorted({line.acl or shared for line in lines})
     if empty := [acl for acl in names if not device.sources(acl)]:
         return failed(f"管理来源由 ACL {'、'.join(names)} 限制", f"没有规则的 ACL 不限制任何地址：{'、'.join(empty)}")
-    wide = [f"ACL {acl}：{rule.line}" for acl in names for rule in device.sources(acl) if rule.permit and rule.any]
-    return judge(not wide, f"管理来源由 ACL {'、'.join(names)} 限制", "；".join(wide))
+    observed = f"管理来源由 ACL {'、'.join(names)} 限制"
+    permits = [(f"ACL {acl}：{rule.line}", rule) for acl in names for rule in device.sources(acl) if rule.permit]
+    if wide := [said for said, rule in permits if _too_wide(rule, params)]:
+        return failed(observed, f"来源太宽：{'；'.join(wide)}")
+    if unclear := [said for said, rule in permits if rule.source is None]:
+        return partial(observed, f"规则本身看不出是哪些地址，须人工核对：{'；'.join(unclear)}")
+    return passed(observed, "；".join(said for said, _ in permits))
+
+
+def _too_wide(rule: Rule, params: Params) -> bool:
+    if rule.source is None:
+        return "source" not in rule.named
+    return not params.accepts(f"management_source_prefix_ipv{rule.source.version}", rule.source.prefixlen)

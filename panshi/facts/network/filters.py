@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 
 from panshi.facts.network.model import Rule
 from panshi.facts.network.section import Section
@@ -40,7 +41,34 @@ def rule_h(line: str) -> Rule | None:
         named.add("port")
     if " established" in line or re.search(r" tcp-flag\b", line):
         named.add("port")
-    return Rule(line, found[1] == "permit", frozenset(named), not _PLAIN.fullmatch(found[3]))
+    said = re.search(r" source (\S+(?: [\d.]+(?!\S))?)", line)
+    source = _network(said[1].split()) if said else None
+    return Rule(line, found[1] == "permit", frozenset(named), not _PLAIN.fullmatch(found[3]), source)
+
+
+def _network(words: Sequence[str]) -> IPv4Network | IPv6Network | None:
+    """Return the addresses in the words of a rule; None for any, for a group, or for a mask with holes."""
+    address, mask = [*words, "0"][:2]
+    if address == "host":
+        address, mask = mask, "0"
+    try:
+        return ip_network(address if "/" in address else f"{address}/{_length(address, mask)}", strict=False)
+    except ValueError:
+        return None
+
+
+def _length(address: str, mask: str) -> int:
+    """Return the length of a prefix that is written as an inverse mask, or for IPv6 as a number.
+
+    Raises:
+        ValueError: the mask has holes.
+    """
+    if ":" in address:
+        return int(mask) or 128
+    free = int(IPv4Address(mask)) if "." in mask else int(mask)
+    if free & (free + 1):
+        raise ValueError(mask)
+    return 32 - free.bit_length()
 
 
 def rule_c(line: str, advanced: bool) -> Rule | None:
@@ -52,9 +80,11 @@ def rule_c(line: str, advanced: bool) -> Rule | None:
     if not advanced:
         limited, rest = _address(words)
         named = {"source"} if limited else set()
-        return Rule(line, found[1] == "permit", frozenset(named), bool(set(rest) - _LOGGED))
+        source = _network(words[: len(words) - len(rest)])
+        return Rule(line, found[1] == "permit", frozenset(named), bool(set(rest) - _LOGGED), source)
     named = set() if words[0] in ("ip", "ipv6") else {"protocol"}
     rest = words[1:]
+    source = _network(rest[: len(rest) - len(_address(rest)[1])])
     for side in ("source", "destination"):
         limited, rest = _address(rest)
         named |= {side} if limited else set()
@@ -63,7 +93,7 @@ def rule_c(line: str, advanced: bool) -> Rule | None:
             named.add("port")
     if "established" in rest or "echo" in rest or "echo-reply" in rest:
         named.add("port")
-    return Rule(line, found[1] == "permit", frozenset(named), bool(set(rest) - _LOGGED))
+    return Rule(line, found[1] == "permit", frozenset(named), bool(set(rest) - _LOGGED), source)
 
 
 def _address(words: Sequence[str]) -> tuple[bool, Sequence[str]]:

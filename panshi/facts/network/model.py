@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from typing import Generic, TypeVar
 
 from panshi.facts.model import FactMissing
@@ -170,12 +171,14 @@ class Rule:
         permit: whether it lets through.
         named: which of protocol, source, destination and port it limits.
         conditional: whether something else limits it: a time, a zone, fragments, a user.
+        source: addresses that it is about, None for any, or where they are not in the rule itself.
     """
 
     line: str
     permit: bool
     named: frozenset[str]
     conditional: bool = False
+    source: IPv4Network | IPv6Network | None = None
 
     @property
     def any(self) -> bool:

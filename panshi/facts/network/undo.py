@@ -116,6 +116,10 @@ class UndoDevice(Device):
         return tuple(
             Community(f"第 {n} 个团体名", known.get(n), m[1] == "write", m[2] or (outer[1] if outer else ""))
             for n, m in enumerate(found, 1)
+        ) + tuple(
+            # A user of v1 or v2c is a community by another name.
+            Community(f"{m[1]} 用户", None, False, m[2] or (outer[1] if outer else ""))
+            for m in self.config.all(r"snmp-agent usm-user (v1|v2c) .*?(?: acl (\S+))?$")
         )
 
     def name(self) -> str:

@@ -18,6 +18,8 @@ SAFE = "user-interface con 0\n authentication-mode aaa\nuser-interface vty 0 4\n
 VRP_FILTER = "acl number 3000\n rule 5 permit tcp destination-port eq 443\n {}\ninterface Vlanif10\n"
 VRP_FILTER += " traffic-filter inbound acl 3000\n"
 USG = "security-policy\n default action permit\n rule name all\n  {}action deny\n"
+WIDE = "acl number 2000\n rule 5 permit {}\nuser-interface con 0\nuser-interface vty 0 4\n acl 2000 inbound\n"
+WIDE_IOS = "ip access-list standard MGMT\n {}\nline con 0\nline vty 0 4\n access-class MGMT in\n"
 H3C_LINES = "line con 0\n authentication-mode scheme\nline vty 0 63\n authentication-mode scheme\n"
 IOS_FILTER = "ip access-list extended IN\n {}\ninterface GigabitEthernet0/1\n ip access-group IN in\n"
 
@@ -79,6 +81,14 @@ def judged(check: str, platform: str, text: str, **displays: str) -> Verdict:
             "没有规则",
         ),
         ("net-vty-acl", VRP, "user-interface con 0\n authentication-mode aaa\n", "任何地址"),
+        # sources that are half of the world, in every way to write them
+        ("net-vty-acl", VRP, WIDE.format("source 10.0.0.0 0.255.255.255"), "10.0.0.0"),
+        ("net-vty-acl", VRP, WIDE.format("source 0.0.0.0 255.255.255.255"), "来源太宽"),
+        ("net-vty-acl", VRP, WIDE.format("time-range day"), "来源太宽"),
+        ("net-vty-acl", IOS, WIDE_IOS.format("permit 172.16.0.0 0.15.255.255"), "172.16.0.0"),
+        ("net-vty-acl", IOS, WIDE_IOS.format("permit any"), "来源太宽"),
+        # a community by another name
+        ("net-snmp", VRP, "snmp-agent\nsnmp-agent sys-info version v2c\nsnmp-agent usm-user v2c *** group\n", "来源"),
         # logs without dates in the buffer; a log host whose channel is shut
         ("net-timestamps", H3C, "info-center timestamp none\ninfo-center timestamp loghost date\n", "none"),
         (
@@ -109,6 +119,10 @@ def test_parsed_what_only_looks_right_fails(check: str, platform: str, text: str
     [
         ("net-user-auth", VRP, f"aaa\n authentication-scheme other\n  authentication-mode none\n{SAFE}"),
         ("net-user-auth", H3C, f"domain system\n authentication login local\n{H3C_LINES}"),
+        ("net-vty-acl", VRP, WIDE.format("source 192.0.2.0 0.0.0.255")),
+        ("net-vty-acl", VRP, WIDE.format("source 192.0.2.9 0")),
+        ("net-vty-acl", IOS, WIDE_IOS.format("permit 192.0.2.0 0.0.0.255 log")),
+        ("net-vty-acl", IOS, WIDE_IOS.format("permit 192.0.2.9")),
         ("net-acl-default-deny", VRP, VRP_FILTER.format("rule 100 deny ip logging")),
         ("net-acl-default-deny", VRP, VRP_FILTER.format("rule 100 deny ip source any destination any")),
         ("net-acl-default-deny", VRP, USG.format("")),
@@ -123,6 +137,11 @@ def test_parsed_what_only_looks_right_fails(check: str, platform: str, text: str
 )
 def test_parsed_what_is_right_still_passes(check: str, platform: str, text: str) -> None:
     assert judged(check, platform, text).status is Status.PASS
+
+
+def test_parsed_sources_that_the_rule_does_not_name_are_for_a_person() -> None:
+    verdict = judged("net-vty-acl", VRP, WIDE.format("source 192.0.2.0 255.255.255.0"))  # no inverse mask
+    assert (verdict.status, "须人工核对" in verdict.reason) == (Status.PARTIAL, True)
 
 
 @pytest.mark.parametrize(
