@@ -87,11 +87,28 @@ class ActionModule(ActionBase):
     def _new_password(self, arguments: dict[str, Any], reach: Reach, accounts: Accounts) -> str:
         """Return the password that is to be set; empty: none. A first one that nobody gives is made, and kept."""
         name, given = str(arguments["name"]), str(arguments["password"])
+        if given:
+            self._not_the_stores(name, given, reach.device.user)
         if name not in accounts:
             return given or self._kept_first(name)
         if not given or arguments["update_password"] == "on_create" or reach.lets_in(name, given):
             return ""
         return given
+
+    def _not_the_stores(self, name: str, given: str, login: str) -> None:
+        """Refuse a password that the store would not know of an account that it keeps.
+
+        Raises:
+            PanshiError: PS-E8155.
+        """
+        secret = SecretId(str(self._variables["inventory_hostname"]), TARGET, name)
+        known = store_of(self._variables, self._templar.template).read(secret).known()
+        if (known or name == login) and given not in known.values():
+            raise PanshiError(
+                "PS-E8155",
+                f"账户 {name} 的口令归密码库管，不能另给一个；没有改动",
+                "去掉 password；要换口令用 playbooks/rotate.yml",
+            )
 
     def _kept_first(self, name: str) -> str:
         template = self._templar.template

@@ -41,7 +41,8 @@ options:
     description:
       - Password that it shall have. A new account for which none is given gets one that is made here and is in the
         estate's store, as C(<device>/network/<name>), before the device hears of it.
-      - Passwords of accounts that exist are better rotated (playbooks/rotate.yml).
+      - Refused for an account whose password is in the store, and for the one of this login; these are rotated
+        (playbooks/rotate.yml).
     type: str
     default: ""
   update_password:

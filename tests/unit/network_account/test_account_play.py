@@ -52,12 +52,12 @@ def test_emulated_accounts_are_made_changed_and_taken_away(platform: str, tmp_pa
     device = made(platform, users=users, config=CONFIG[platform])
     with emulated(device):
         estate = prepared(tmp_path, device)
-        play = tasks(
-            tmp_path,
+        wanted = [
             {"name": "auditor", **kind_of(platform, 1)},
             {"name": "keeper", **kind_of(platform, 1), "password": "Given-Pass-7"},
             {"name": "leaver", "state": "absent"},
-        )
+        ]
+        play = tasks(tmp_path, *wanted)
         before = device.running
         trial = estate.play(play, "--check", "--diff")
         assert trial.returncode == 0, trial.stdout + trial.stderr
@@ -75,5 +75,9 @@ def test_emulated_accounts_are_made_changed_and_taken_away(platform: str, tmp_pa
         told = done.stdout + done.stderr + "".join(path.read_text() for path in estate.records.rglob("*.jsonl"))
         for secret in (first, PASSWORD, "Given-Pass-7"):
             assert secret not in told
-        again = estate.play(play)
+        if platform == "huawei_vrp":
+            for name in ("auditor", "ops"):
+                refused = estate.play(tasks(tmp_path, {"name": name, "password": "Given-Pass-8"}))
+                assert "PS-E8155" in refused.stdout and refused.returncode == 2
+        again = estate.play(tasks(tmp_path, *wanted))
         assert "changed=0" in again.stdout and again.returncode == 0, again.stdout

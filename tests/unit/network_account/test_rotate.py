@@ -26,11 +26,23 @@ def begun(folder: Path, device: Device) -> Estate:
 
 @pytest.mark.parametrize("account", ["audit", "ops"])
 @pytest.mark.parametrize("platform", NAMES)
-def test_emulated_a_rotation_ends_proven_and_saved(platform: str, account: str, tmp_path: Path) -> None:
-    device = made(platform, faults={"locks_after": 2})
+def test_emulated_a_rotation_ends_proven_and_saved(
+    platform: str, account: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, refused = made(platform), []
+    lets_in = device.lets_in
+
+    def counted(user: str, password: str) -> bool:
+        let_in = lets_in(user, password)
+        refused.extend([] if let_in else [user])
+        return let_in
+
     with emulated(device):
         estate = begun(tmp_path, device)
+        monkeypatch.setattr(device, "lets_in", counted)
         estate.rotate(device, account)
+        # The old password, once, on purpose.
+        assert refused == [account]
         estate.whole(device, account)
         assert not device.lets_in(account, PASSWORD)
 
