@@ -154,7 +154,8 @@ def test_real_replica_backup_in_the_vault_is_proven_on_a_host_that_keeps_no_key_
     assert done.status == 0 and row.proven and (row.host, row.on) == (REPLICA, PRIMARY), row.findings
     assert (row.database["tables"][0]["rows"], row.files[0]["differ"]) == ([5000, 5000], [])
     # The watch sees one that is there.
-    pair.copies.sh(PRIMARY, "echo '-----BEGIN PRIVATE KEY-----' >/run/a-key; cp /root/looked /root/before")
+    put(pair.copies, PRIMARY, "/run/a-key", "-----BEGIN PRIVATE KEY-----\n")
+    pair.copies.sh(PRIMARY, "cp /root/looked /root/before")
     pair.copies.sh(
         PRIMARY, "n=0; until [ $(wc -c </root/looked) -gt $(($(wc -c </root/before) + 2)) ]; do sleep 0.2; done"
     )
