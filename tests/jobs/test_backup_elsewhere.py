@@ -43,7 +43,7 @@ START SLAVE;
 # Looks for private keys where a restore could leave one: files that programs share, arguments and environments.
 _WATCH = """
 import glob, os, sys, time
-found, places = set(), ("/run", "/tmp", "/var/tmp", "/dev/shm", "/var/lib/panshi", "/var/lib/panshi-restore")
+found, places = set(), ("/run", "/tmp", "/var/tmp", "/dev/shm", "/var/lib/panshi", "/var/lib/panshi-restore", "/home")
 while not os.path.exists("/root/enough"):
     paths = glob.glob("/proc/[0-9]*/cmdline") + glob.glob("/proc/[0-9]*/environ")
     paths += [os.path.join(top, name) for place in places for top, _, names in os.walk(place) for name in names]
@@ -156,9 +156,7 @@ def test_real_replica_backup_in_the_vault_is_proven_on_a_host_that_keeps_no_key_
     # The watch sees one that is there.
     put(pair.copies, PRIMARY, "/run/a-key", "-----BEGIN PRIVATE KEY-----\n")
     pair.copies.sh(PRIMARY, "cp /root/looked /root/before")
-    pair.copies.sh(
-        PRIMARY, "n=0; until [ $(wc -c </root/looked) -gt $(($(wc -c </root/before) + 2)) ]; do sleep 0.2; done"
-    )
+    pair.copies.sh(PRIMARY, "until [ $(wc -c </root/looked) -gt $(($(wc -c </root/before) + 2)) ]; do sleep 0.2; done")
     pair.copies.sh(PRIMARY, "touch /root/enough; while systemctl is-active --quiet watch; do sleep 0.2; done")
     assert pair.copies.sh(PRIMARY, "cat /root/seen") == "['/run/a-key']\n"
 
