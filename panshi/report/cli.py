@@ -197,6 +197,19 @@ def network_policy(
 
 
 @app.command()
+def network_restore(
+    run: Annotated[str, typer.Option(help="网络设备恢复的运行；不写则取最近一次，只看的、实施的、中断的都算")] = "",
+    estate: _Estate = "",
+    out: _Out = None,
+    records: _Records = Path("records"),
+) -> None:
+    """网络设备恢复报告：与备份的差异、命令、恢复的各步与结果。"""
+    job = "network_restore"
+    found = _say(*find_network_change(records, run, estate, job))
+    typer.echo(str(write_network_change(found, job, out=out)))
+
+
+@app.command()
 def network_inspect(
     run: Annotated[str, typer.Option(help="网络设备巡检的运行；不写则取最近一次，中断的也算")] = "",
     estate: _Estate = "",

@@ -1,4 +1,4 @@
-"""网络设备变更报告, 访问策略报告: what a run of ``network_change`` or ``network_policy`` has planned or done."""
+"""网络设备变更报告, 访问策略报告, 网络设备恢复报告: what a run of one of these jobs has planned or done."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from panshi.report.html import new_environment
 from panshi.report.patch import started
 from panshi.report.text import beijing
 
+_SUBJECTS = {"network_change": "网络设备变更", "network_policy": "访问策略", "network_restore": "网络设备恢复"}
 _STATE = {
     "same": ("pass", "与数据一致，没有要做的"),
     "differs": ("partial", "与数据不同，没有改动"),
@@ -55,7 +56,7 @@ def html(run: Run) -> bytes:
     template = new_environment().get_template("network_change.html.j2")
     return template.render(
         run=run,
-        subject="访问策略" if run.begin.job == "network_policy" else "网络设备变更",
+        subject=_SUBJECTS[run.begin.job],
         found=found,
         silent=silent,
         counts=Counter(row.state for row in run.network_changes),

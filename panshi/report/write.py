@@ -43,7 +43,7 @@ _RESTORE = "restore_verify"
 _RECOVERY = "restore"
 _DATABASE = "db_review"
 _NETWORK_BACKUP = "network_backup"
-_NETWORK_CHANGES = {"network_change": "网络设备变更", "network_policy": "访问策略"}
+_NETWORK_CHANGES = {"network_change": "网络设备变更", "network_policy": "访问策略", "network_restore": "网络设备恢复"}
 _NETWORK_INSPECT = "network_inspect"
 RESTORE_FORMATS = ("html", "docx")
 
@@ -196,7 +196,7 @@ def write_network_backup(path: Path, *, out: Path | None = None) -> Path:
 
 
 def write_network_change(path: Path, job: str = "network_change", *, out: Path | None = None) -> Path:
-    """Write the report of a run of ``network_change`` or ``network_policy``, a plan or its execution.
+    """Write the report of a run of ``network_change``, ``network_policy`` or ``network_restore``, planned or done.
 
     Args, returns and errors as :func:`write_network_backup`.
     """
@@ -279,7 +279,7 @@ def find_network_backup(records: Path, name: str, estate: str) -> tuple[Path, li
 
 
 def find_network_change(records: Path, name: str, estate: str, job: str = "network_change") -> tuple[Path, list[Path]]:
-    """Return the run of ``network_change`` or ``network_policy`` that the operator means; as :func:`find_patch`."""
+    """Return the run of a job that changes network devices that the operator means; as :func:`find_patch`."""
     return _find_ended(records, name, estate, job)
 
 

@@ -19,7 +19,17 @@ from panshi.errors import PanshiError
 from panshi.harden import estate
 from panshi.harden.run import begin_run
 from panshi.patch.client import ClientProcess, Service, line_of, unmeasured
-from panshi.record import ROWS, Begin, ChangeRow, EndRow, HostRow, RecordWriter, RecoveryRow, SignedRow
+from panshi.record import (
+    ROWS,
+    Begin,
+    ChangeRow,
+    EndRow,
+    HostRow,
+    NetworkChangeRow,
+    RecordWriter,
+    RecoveryRow,
+    SignedRow,
+)
 
 DOCUMENTATION = """
 name: panshi_record
@@ -47,10 +57,14 @@ _REPORTED = {
     "network_backup": "network-backup",
     "network_change": "network-change",
     "network_policy": "network-policy",
+    "network_restore": "network-restore",
     "network_inspect": "network-inspect",
 }
 # Of these, jobs that are reported without a change, too.
-_WHATEVER = ("restore_verify", "db_review", "network_backup", "network_change", "network_policy", "network_inspect")
+_WHATEVER = (
+    *("restore_verify", "db_review"),
+    *("network_backup", "network_change", "network_policy", "network_restore", "network_inspect"),
+)
 
 
 class CallbackModule(CallbackBase):
@@ -132,7 +146,7 @@ class CallbackModule(CallbackBase):
         rows = [ROWS[row.pop("kind")](**row) for row in (dict(row) for row in payload["rows"])]
         for row in rows:
             self._counts[row.kind] += 1
-            if isinstance(row, ChangeRow):
+            if isinstance(row, ChangeRow) or (isinstance(row, NetworkChangeRow) and row.state == "changed"):
                 self._changed[row.host] += 1
         self._told |= {row.host for row in rows if hasattr(row, "host")} & set(payload["hosts"])
         self._write(*rows)

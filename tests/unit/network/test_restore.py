@@ -142,4 +142,7 @@ def test_emulated_a_restore_is_looked_at_and_then_made(tmp_path: Path) -> None:
         ["changed"],
         ["same"],
     ]
-    assert SECRET not in "".join(path.read_text() for path in tmp_path.rglob("*.jsonl"))
+    pages = [next(run.rglob("*.html")).read_text(encoding="utf-8") for run in runs]
+    assert "undo vlan batch 99" in pages[0] and "只读设备，没有改动任何设备" in pages[0]
+    assert "网络设备恢复报告" in pages[1] and "已改，已证明，已保存" in pages[1]
+    assert SECRET not in "".join([*pages, *(path.read_text() for path in tmp_path.rglob("*.jsonl"))])
