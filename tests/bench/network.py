@@ -31,6 +31,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec
@@ -100,11 +101,20 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def timed(work: Callable[P, object], *arguments: P.args, **options: P.kwargs) -> float:
-    """Return the seconds of some work."""
-    began = time.monotonic()
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of the clock, and of the controller's processors: the devices' own work is not in them."""
+
+    wall: float
+    cpu: float
+
+
+def timed(work: Callable[P, object], *arguments: P.args, **options: P.kwargs) -> Cost:
+    """Return what some work, and the processes that it waits for, took."""
+    began, before = time.monotonic(), os.times()
     work(*arguments, **options)
-    return time.monotonic() - began
+    after = os.times()
+    return Cost(time.monotonic() - began, sum(after[:4]) - sum(before[:4]))
 
 
 def stock_backup(devices: Sequence[Device]) -> list[list[str]]:
@@ -167,15 +177,20 @@ def playbook_backup(devices: Sequence[Device], folder: Path) -> None:
 
 def bench_backup(count: int, latencies: Sequence[int]) -> None:
     """Print a line of Markdown for each latency."""
-    print("| latency ms | devices | stock s | library s | playbook s | stock / library | playbook / library |")
-    print("|---|---|---|---|---|---|---|")
+    print("| latency ms | devices | way | s | of the library | CPU s | of the library | load |")
+    print("|---|---|---|---|---|---|---|---|")
     for latency in latencies:
         with scratch() as folder, fleet(folder, count, latency / 1000) as devices:
-            stock = timed(stock_backup, devices)
-            library = timed(library_backup, devices)
-            playbook = timed(playbook_backup, devices, folder)
-        figures = (stock, library, playbook, stock / library, playbook / library)
-        print(f"| {latency} | {count} | {' | '.join(f'{one:.2f}' for one in figures)} |", flush=True)
+            found = {
+                "stock": timed(stock_backup, devices),
+                "library": timed(library_backup, devices),
+                "playbook": timed(playbook_backup, devices, folder),
+            }
+        own = found["library"]
+        for way, one in found.items():
+            walls = f"{one.wall:.1f} | {one.wall / own.wall:.2f}"
+            cpus = f"{one.cpu:.1f} | {one.cpu / own.cpu:.2f}"
+            print(f"| {latency} | {count} | {way} | {walls} | {cpus} | {os.getloadavg()[0]:.0f} |", flush=True)
 
 
 def rules(count: int) -> list[str]:
@@ -212,7 +227,7 @@ def our_push(device: Device, lines: Sequence[str], window: int) -> None:
 def push_seconds(latency: int, push: Callable[[Device], None]) -> float:
     """Return the seconds of a push into a device of its own."""
     with scratch() as folder, fleet(folder, 1, latency / 1000) as (device,):
-        return timed(push, device)
+        return timed(push, device).wall
 
 
 def bench_push(count: int, stock_count: int, latencies: Sequence[int]) -> None:

@@ -97,6 +97,8 @@ def find_echo(text: str, line: str) -> tuple[int, int] | None:
 
 def without_noise(text: str, platform: Platform) -> tuple[str, bool]:
     """Return a text without the lines that the device has written by itself, and whether there were any."""
+    if not platform.noise.search(text):
+        return text, False
     lines = text.split("\n")
     kept = [line for line in lines if not platform.noise.fullmatch(line.rstrip())]
     return "\n".join(kept), len(kept) < len(lines)
