@@ -596,9 +596,10 @@ class NetworkChangeRow(Row):
 class NetworkInspectionRow(Row):
     """How a network device is.
 
-    ``state`` is read or failed, with ``code`` and ``message``; ``system`` is its platform and software. ``subjects``
-    are {id, title, status, observed, expected, reason, cmd, at, out, cut}: what was asked and when (UTC, ISO 8601),
-    the beginning of the answer, and how many characters of it were left out.
+    ``state`` is read, failed (with ``code`` and ``message``) or skipped: its ``panshi_targets`` leave it out.
+    ``system`` is its platform and software. ``subjects`` are {id, title, status, observed, expected, reason, cmd, at,
+    out, cut}: what was asked and when (UTC, ISO 8601), the beginning of the answer, and how many characters of it were
+    left out.
     """
 
     kind: ClassVar[str] = "network_inspection"

@@ -57,8 +57,16 @@ def read_device(
         backup: asked with the configurations; its answer becomes ``net.backup``.
 
     Raises:
-        PanshiError: the running configuration cannot be read (codes of the session layer); without it nothing is known.
+        PanshiError: PS-E8131 nobody knows what to ask this platform; the running configuration cannot be read (codes
+            of the session layer), without which nothing is known.
     """
+    platform = session.device.platform
+    if platform not in commands(purpose):
+        raise PanshiError(
+            "PS-E8131",
+            f"设备 {session.device.name} 的平台 {platform} 没有基线与巡检的读法",
+            f"能读的：{'、'.join(commands(purpose))}；其他的从 panshi_targets 去掉 network_device，人工核查",
+        )
     return _Reading(session, budget, most, backup).document(purpose)
 
 

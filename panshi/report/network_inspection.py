@@ -29,6 +29,7 @@ def html(run: Run) -> bytes:
         words=WORDS,
         status=Status,
         read=sum(row.state == "read" for row in found),
+        wanted=sum(row.state != "skipped" for row in found),
         bad=sum(_count(row, *_FINDINGS) for row in found),
         unread=sum(_count(row, Status.ERROR) for row in found),
         most=ITEM_LIMIT,
@@ -38,8 +39,13 @@ def html(run: Run) -> bytes:
     ).encode()
 
 
-def _worst_first(row: NetworkInspectionRow) -> tuple[bool, int, int, str]:
-    return row.state == "read", -_count(row, *_FINDINGS), -_count(row, Status.ERROR), row.host
+def _worst_first(row: NetworkInspectionRow) -> tuple[int, int, int, str]:
+    return (
+        ("failed", "read", "skipped").index(row.state),
+        -_count(row, *_FINDINGS),
+        -_count(row, Status.ERROR),
+        row.host,
+    )
 
 
 def _count(row: NetworkInspectionRow, *statuses: Status) -> int:

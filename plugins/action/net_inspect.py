@@ -16,7 +16,7 @@ from panshi.errors import PanshiError
 from panshi.facts import Facts
 from panshi.harden.estate import catalogue, level_of
 from panshi.harden.run import record_payload
-from panshi.inventory import plain
+from panshi.inventory import DEVICE, plain
 from panshi.network.estate import Login, logins_of
 from panshi.network.fleet import FORKS, Outcome, each
 from panshi.network.inspection import NEIGHBOURS, PARAMETERS, WORDS, inspect, row_of
@@ -24,6 +24,7 @@ from panshi.record import NetworkInspectionRow
 from panshi.verdict import Status
 
 _SPEC = {"forks": {"type": "int", "default": FORKS}, "timeout": {"type": "int", "default": 60}}
+_LEFT = "panshi_targets 里没有 network_device，不是巡检的对象"
 _SAID = (Status.FAIL, Status.PARTIAL, Status.ERROR)
 
 
@@ -40,6 +41,11 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, variables)
         _, arguments = self.validate_argument_spec(_SPEC)
         logins, refused = logins_of(variables, self._templar.template)
+        left = {
+            name for name in map(str, variables["ansible_play_batch"]) if self._left_out(variables["hostvars"][name])
+        }
+        logins = [login for login in logins if login.device.name not in left]
+        refused = {name: error for name, error in refused.items() if name not in left}
         expected: dict[str, tuple[Params, dict[str, str]]] = {}
         for login in logins:
             name = login.device.name
@@ -57,10 +63,16 @@ class ActionModule(ActionBase):
         logins = [login for login in logins if login.device.name in expected]
         outcomes = {login.device.name: outcome for login, outcome in each(logins, one, arguments["forks"]).items()}
         outcomes |= {name: Outcome(error=error) for name, error in refused.items()}
+        outcomes |= {name: Outcome(NetworkInspectionRow(host=name, state="skipped", message=_LEFT)) for name in left}
         rows = [_row(name, outcomes[name]) for name in sorted(outcomes)]
         told = [{"kind": row.kind, **asdict(row)} for row in rows]
         result.update(changed=False, results={row.host: _told(row, outcomes[row.host]) for row in rows})
         return {**result, "panshi_record": record_payload(variables, self._templar.template, told)}
+
+    def _left_out(self, host: Mapping[str, Any]) -> bool:
+        """Whether an estate says what is audited of a host, and that it is no network device."""
+        targets = plain(self._templar.template(host.get("panshi_targets")))
+        return targets is not None and DEVICE not in targets
 
     def _expected(self, name: str, host: Mapping[str, Any]) -> tuple[Params, dict[str, str]]:
         """Return what a device is held against.

@@ -35,11 +35,13 @@ def test_emulated_devices_are_inspected_and_reported(tmp_path: Path) -> None:
     ill = Device("ill", "huawei_vrp", shows=shows)
     stranger = Device("stranger", "cisco_ios", faults={"auth_fail": 99})
     wrong = Device("wrong", "cisco_ios")
-    with emulated(*good, ill, stranger, wrong):
-        everyone = (*good, ill, stranger, wrong)
+    left = Device("left", "cisco_ios")
+    with emulated(*good, ill, stranger, wrong, left):
+        everyone = (*good, ill, stranger, wrong, left)
         hosts = {one.name: reach(one.host, one.port, one.platform) for one in everyone}
         hosts["sw1"]["panshi_net_neighbours"] = {"GE0/0/1": "core1"}
         hosts["sw2"]["mlps_device_memory_percent"] = 30
+        hosts["left"]["panshi_targets"] = []
         hosts["wrong"]["panshi_net_neighbours"] = ["core1"]
         estate(tmp_path, hosts, [one.known_hosts for one in everyone])
         done = play(tmp_path, "network_inspect.yml")
@@ -53,6 +55,7 @@ def test_emulated_devices_are_inspected_and_reported(tmp_path: Path) -> None:
         "stranger": "PS-E8031",
         "wrong": "PS-E8130",
     }
+    assert (found["left"].state, left.journal) == ("skipped", [])
     assert statuses(found["sw1"]) == {}
     assert statuses(found["sw2"]) == {"memory": "fail", "neighbours": "not_applicable"}
     assert statuses(found["sw3"]) == {"neighbours": "not_applicable"}

@@ -105,6 +105,16 @@ def test_emulated_what_there_was_no_time_for_is_named(tmp_path: Path) -> None:
         judged("net-version", found)
 
 
+def test_emulated_a_platform_without_readers_is_refused_in_one_line(tmp_path: Path) -> None:
+    device = Emulated("r1", "cisco_ios")
+    with emulated(device):
+        known = tmp_path / "known_hosts"
+        known.write_text(f"{device.known_hosts}\n", encoding="ascii")
+        way = Device("r1", "frr", device.host, "ops", device.port, known, timeout=5.0)
+        with open_device(way, PASSWORD) as session, pytest.raises(PanshiError, match=r"PS-E8131.*frr"):
+            read_device(session, 30, BIG)
+
+
 def test_emulated_old_algorithms_are_a_finding(tmp_path: Path) -> None:
     found = document(tmp_path, Emulated("sw1", "hp_comware", legacy_ssh=True), legacy_ssh=True)
     verdict = judged("net-ssh-on", found)
