@@ -133,8 +133,8 @@ class Ios:
         level = account.level if wanted.level is None else str(wanted.level)
         if value:
             return [self._line(accounts, wanted.name, level, value)]
-        same = level == account.level
-        return [] if same else [f"username {wanted.name} privilege {level} {account.word} {account.password}"]
+        kept = f" {account.word} {account.password}" if account.word else ""
+        return [f"username {wanted.name} privilege {level}{kept}"] if level != account.level else []
 
     def absent(self, account: Account) -> list[str]:
         """Return the line that takes it away."""
@@ -166,8 +166,7 @@ def password_lines(accounts: Accounts, platform: str, name: str, value: str) -> 
     _fits(name, value)
     if name not in accounts:
         raise unfit(name, "设备的运行配置里没有这个账户")
-    if not accounts[name].password:
-        raise unfit(name, "运行配置里看不到它的口令散列（Comware 启用 password-control 后会这样），改后无法证明能撤回")
+    _shown(accounts[name])
     return _DIALECTS[platform].password(accounts, name, value)
 
 
@@ -181,7 +180,8 @@ def presence_lines(accounts: Accounts, wanted: Wanted, platform: str, value: str
         value: new password; empty leaves it.
 
     Raises:
-        PanshiError: PS-E8150 what is wanted does not fit the platform, or an absent account has no password.
+        PanshiError: PS-E8150 what is wanted does not fit the platform, an absent account has no password, or the one
+            that is there could not be taken back.
     """
     dialect = _DIALECTS[platform]
     _fits(wanted.name, value)
@@ -195,6 +195,9 @@ def presence_lines(accounts: Accounts, wanted: Wanted, platform: str, value: str
         raise unfit(wanted.name, f"services 应从 {'、'.join(sorted(SERVICES))} 中选")
     if wanted.name not in accounts and not value:
         raise unfit(wanted.name, "新账户没有密码")
+    _not_another(accounts, wanted.name)
+    if wanted.name in accounts and value:
+        _shown(accounts[wanted.name])
     return dialect.present(accounts, wanted, value)
 
 
@@ -202,6 +205,18 @@ def removal_lines(accounts: Accounts, name: str, platform: str) -> list[str]:
     """Return the lines that take an account away; none when it is not there."""
     _fits(name, "")
     return _DIALECTS[platform].absent(accounts[name]) if name in accounts else []
+
+
+def _shown(account: Account) -> None:
+    if not account.password:
+        why = "运行配置里看不到它的口令散列（Comware 启用 password-control 后会这样），改后无法证明能撤回"
+        raise unfit(account.name, why)
+
+
+def _not_another(accounts: Accounts, name: str) -> None:
+    """Refuse a name that some devices take for another one's: VRP does not tell capitals from small letters [K]."""
+    if name not in accounts and name.lower() in {one.lower() for one in accounts}:
+        raise unfit(name, "设备上有一个名字只差大小写的账户")
 
 
 def unfit(name: str, why: str) -> PanshiError:

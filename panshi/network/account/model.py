@@ -14,12 +14,9 @@ from panshi.network.config import Node, parse
 _LEVELS: Mapping[str, int] = {"huawei_vrp": 3, "huawei_vrpv8": 3, "ruijie_os": 15, "cisco_ios": 15}
 # Roles of Comware that may do everything; level-15 is network-admin's equal [D: RBAC configuration guide].
 _ROLES = frozenset({"network-admin", "level-15"})
-_VRP_LINE = re.compile(
-    r"local-user (?P<name>\S+) (?P<what>password|privilege level|level|service-type|state) (?P<rest>.+)"
-)
-_IOS_LINE = re.compile(
-    r"username (?P<name>\S+)(?: privilege (?P<level>\d+))?(?: (?P<word>secret|password) (?P<rest>(?:\d+ )?\S+))?\s*$"
-)
+_VRP_LINE = re.compile(r"local-user (?P<name>\S+) (?P<what>(?:privilege )?level|\S+) ?(?P<rest>.*)")
+_IOS_LEVEL = re.compile(r" privilege (\d+)(?: |$)")
+_IOS_PASSWORD = re.compile(r" (secret|password) ((?:\d+ )?\S+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +106,7 @@ def _vrp(tree: Node) -> dict[str, Account]:
             one, rest = found.get(told["name"], Account(told["name"])), told["rest"]
             if told["what"] == "password" and not rest.startswith("expire"):
                 one = replace(one, password=rest)
-            elif told["what"].endswith("level"):
+            elif told["what"] in ("level", "privilege level"):
                 one = replace(one, level=rest)
             elif told["what"] == "service-type":
                 one = replace(one, services=frozenset(rest.split()))
@@ -139,12 +136,15 @@ def _comware(tree: Node) -> dict[str, Account]:
 
 
 def _ios(tree: Node) -> dict[str, Account]:
+    """Read also lines that say more than is known here, and several of one account: who is overlooked is at risk."""
     found: dict[str, Account] = {}
-    for line in tree.find(r"username "):
-        told = _IOS_LINE.fullmatch(line.line)
-        if told is not None:
-            # What is not shown is level 1 [D: command reference of "username"].
-            found[told["name"]] = Account(
-                told["name"], told["level"] or "1", password=told["rest"] or "", word=told["word"] or ""
-            )
+    for line in tree.find(r"username \S+"):
+        name = line.line.split()[1]
+        # What is not shown is level 1 [D: command reference of "username"].
+        one = found.get(name, Account(name, "1"))
+        if level := _IOS_LEVEL.search(line.line):
+            one = replace(one, level=level[1])
+        if password := _IOS_PASSWORD.search(line.line):
+            one = replace(one, word=password[1], password=password[2])
+        found[name] = one
     return found

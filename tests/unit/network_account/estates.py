@@ -150,8 +150,6 @@ def rotated(store: VaultFiles, reach: Reach, secret: SecretId) -> Entry:
 
 
 def made(platform: str, name: str = "sw1", **more: Any) -> Device:
-    """Return a device whose minute lasts 0.6 s, with an administrator and an account that is to be rotated."""
+    """Return a device with an administrator and an account that is to be rotated; its timer outlasts a test."""
     users = more.pop("users", {"ops": PASSWORD, "audit": PASSWORD})
-    return Device(
-        name, platform, config=CONFIG.get(platform, "") + more.pop("config", ""), users=users, second=0.01, **more
-    )
+    return Device(name, platform, config=CONFIG.get(platform, "") + more.pop("config", ""), users=users, **more)

@@ -31,6 +31,7 @@ VRP = """aaa
  local-user old state block
  local-user old privilege level 15
  local-user viewer privilege level 1
+ local-user other idle-timeout 5 0
 #
 ssh user viewer authentication-type password
 #
@@ -59,7 +60,7 @@ end
 
 def test_parsed_accounts_of_vrp() -> None:
     found = read_accounts(VRP, "huawei_vrp")
-    assert list(found) == ["admin", "old", "viewer"]
+    assert list(found) == ["admin", "old", "viewer", "other"]
     assert found["admin"].services == {"terminal", "ssh"} and found["viewer"].ssh_user
     assert [name for name, one in found.items() if is_administrator(one, "huawei_vrp")] == ["admin"]
     assert found["old"].password == "cipher %^%#abc%^%#"
@@ -80,6 +81,20 @@ def test_parsed_accounts_of_ios() -> None:
         "viewer": ("1", "secret"),
         "plain": ("7", "password"),
     }
+
+
+def test_parsed_no_account_of_ios_is_overlooked_for_what_else_its_line_says() -> None:
+    text = "username a privilege 15 view root secret 9 $9$a$b\nusername b password 7 08\nusername b privilege 15\n"
+    found = read_accounts(f"{text}username c autocommand show version\nend\n", "cisco_ios")
+    assert {name: one.level for name, one in found.items()} == {"a": "15", "b": "15", "c": "1"}
+    assert found["a"].password == "9 $9$a$b"
+    assert presence_lines(found, Wanted("c", level=2), "cisco_ios") == ["username c privilege 2"]
+
+
+def test_parsed_a_name_that_differs_by_its_capitals_alone_is_no_new_account() -> None:
+    with pytest.raises(PanshiError) as refused:
+        presence_lines({"admin": ADMIN}, Wanted("Admin", level=1), "huawei_vrp", NEW)
+    assert refused.value.code == "PS-E8150"
 
 
 def test_parsed_no_account_shows_its_password() -> None:
@@ -105,6 +120,9 @@ def test_parsed_a_password_that_is_not_shown_could_not_be_taken_back() -> None:
     accounts = read_accounts(COMWARE.replace(" password hash $h$6$a$b\n", ""), "hp_comware")
     with pytest.raises(PanshiError) as refused:
         password_lines(accounts, "hp_comware", "admin", NEW)
+    assert refused.value.code == "PS-E8150"
+    with pytest.raises(PanshiError) as refused:
+        presence_lines(accounts, Wanted("admin"), "hp_comware", NEW)
     assert refused.value.code == "PS-E8150"
 
 

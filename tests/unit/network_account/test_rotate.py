@@ -122,8 +122,9 @@ def test_emulated_a_session_that_is_cut_takes_the_password_back(
         estate.whole(device, account)
 
 
-def test_emulated_a_device_out_of_reach_is_left_alone(tmp_path: Path) -> None:
-    device = made("huawei_vrp")
+@pytest.mark.parametrize("platform", NAMES)
+def test_emulated_a_device_out_of_reach_is_left_alone(platform: str, tmp_path: Path) -> None:
+    device = made(platform)
     with emulated(device):
         estate = begun(tmp_path, device)
         reach = estate.reach(device)

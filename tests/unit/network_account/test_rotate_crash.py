@@ -126,6 +126,20 @@ def test_emulated_the_boundaries_are_those_of_the_table(platform: str, tmp_path:
     assert seen == points(platform)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("platform", ["huawei_vrpv8", "hp_comware", "cisco_ios"])
+def test_emulated_a_device_that_went_back_by_itself_is_rotated_by_the_next_run(platform: str, tmp_path: Path) -> None:
+    device = made(platform, second=0.1)
+    with emulated(device):
+        estate, before = begun(tmp_path, device), device.running
+        steps = points(platform)
+        proven = len(steps) - steps[::-1].index("after lets_in", steps[::-1].index("before save")) - 1
+        killed(estate, device, "ops", proven)
+        assert device.running != before
+        until(lambda: device.timer is None and device.running == before, 30)
+        mended(estate, device, "ops")
+
+
 LINES = [
     pytest.param(
         platform,
