@@ -76,7 +76,7 @@ ESTATE = """
 network_baseline: true
 network_baseline_ntp_servers: [192.0.2.60]
 network_baseline_loghosts: [192.0.2.50, 192.0.2.51]
-network_baseline_sources: [127.0.0.0/8, 192.0.2.10]
+network_baseline_sources: [127.0.0.0/24, 192.0.2.10]
 network_baseline_snmp_group: nms
 network_baseline_console: true
 """
