@@ -15,10 +15,13 @@ from lab_copies import lab_copies
 
 @pytest.fixture(scope="session")
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    """One copy of every container of the lab, untouched, and two more."""
+    """One copy of every container of the lab, untouched, and two more; in a network that nobody else uses.
+
+    They stay until the session ends, and a lab whose network overlaps theirs is refused.
+    """
     folder = tmp_path_factory.mktemp("harden")
     hosts = {name: name for name in CONTAINERS} | {"deb12off": "deb12", "kyoff": "kylin10", "hub12": "hub12"}
-    with lab_copies(folder / "estate", "panshi-lab-harden", "203.0.113.160/27", hosts) as copies:
+    with lab_copies(folder / "estate", "panshi-lab-harden", "203.0.113.96/27", hosts) as copies:
         like_the_lab(copies)
         yield Operator(copies, folder / "records")
 
