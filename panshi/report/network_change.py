@@ -19,6 +19,7 @@ _STATE = {
 }
 _UNPROVEN = ("fail", "失败，且没能证明已撤回")
 _STEPS = {
+    "settled": "先撤回上次没有结束的",
     "begun": "开始，记入账本",
     "pushed": "武装并下发",
     "logged_in": "新登录",

@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from panshi.errors import PanshiError
 from panshi.harden.run import record_payload
-from panshi.network.change import Changed, ChangeFailed
+from panshi.network.change import Changed, ChangeFailed, settle
 from panshi.network.estate import changes_of, login_of
 from panshi.network.intent import JOB, Found, Intent, as_planned, carry_out, look
 from panshi.network.plan import approved, load_plan
@@ -67,13 +67,15 @@ class ActionModule(ActionBase):
             plan = load_plan(Path(arguments["plan"]), JOB)
             approved(plan, arguments["plan_sha256"])
             self._plan = plan.sha256()
-        login = login_of(variables, template)
+        login, state = login_of(variables, template), changes_of(variables, template)
+        name, reading = login.device.name, self._task.check_mode
+        if earlier := settle(name, login.session, state=state, reading=reading):
+            self._tell("settled", earlier)
         self._found = found = look(login, intent)
         if plan is not None:
-            as_planned(plan, login.device.name, found)
-        if self._task.check_mode or not found.commands:
+            as_planned(plan, name, found)
+        if reading or not found.commands:
             return None
-        state = changes_of(variables, template)
         return carry_out(
             login, intent, found, state=state, minutes=arguments["minutes"], probes=probes, tell=self._tell
         )

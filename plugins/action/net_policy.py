@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from panshi.errors import PanshiError
 from panshi.harden.run import record_payload
-from panshi.network.change import Changed, ChangeFailed
+from panshi.network.change import Changed, ChangeFailed, settle
 from panshi.network.estate import changes_of, login_of
 from panshi.network.plan import approved, load_plan
 from panshi.network.policy.document import load_policies
@@ -70,6 +70,9 @@ class ActionModule(ActionBase):
             self._plan, day = plan.sha256(), date.fromisoformat(plan.about["day"])
         login = login_of(variables, template)
         self._platform = login.device.platform
+        state = changes_of(variables, template)
+        if earlier := settle(login.device.name, login.session, state=state, reading=self._task.check_mode):
+            self._tell("settled", earlier)
         self._found = found = look(login, policies, day)
         if plan is not None:
             as_planned(plan, policies, login.device.name, found)
@@ -80,7 +83,7 @@ class ActionModule(ActionBase):
             policies,
             found,
             day,
-            state=changes_of(variables, template),
+            state=state,
             minutes=arguments["minutes"],
             probes=probes,
             tell=self._tell,

@@ -14,7 +14,7 @@ from panshi.errors import PanshiError
 from panshi.harden.run import record_payload
 from panshi.network.archive import Archive
 from panshi.network.backup import kept_key
-from panshi.network.change import ChangeFailed
+from panshi.network.change import ChangeFailed, settle
 from panshi.network.estate import Login, changes_of, login_of, state_of
 from panshi.network.intent import Found, Intent, carry_out, look
 from panshi.network.restore import digest_of, intent_of, refuse_other
@@ -58,7 +58,8 @@ class ActionModule(ActionBase):
         template = self._templar.template
         store = store_of(variables, template)
         login = login_of(variables, template, store)
-        name = login.device.name
+        name, state = login.device.name, changes_of(variables, template)
+        settle(name, login.session, state=state, reading=self._task.check_mode or not arguments["digest"])
         archive = Archive(state_of(variables, template), kept_key(store))
         commit = archive.commit_at(arguments["at"])
         intent = intent_of(archive.whole(name, commit), name, login.device.platform)
@@ -73,7 +74,7 @@ class ActionModule(ActionBase):
         else:
             refuse_other(arguments["digest"], digest, name)
             self._row = replace(self._row, plan=digest)
-            self._carry_out(login, intent, found, changes_of(variables, template), arguments["minutes"])
+            self._carry_out(login, intent, found, state, arguments["minutes"])
             display.display(f"{name}：已恢复到 {commit[:12]}，{len(found.shown)} 行，新登录核对后保存")
         return {
             "changed": bool(found.commands) if self._task.check_mode else self._row.state == "changed",

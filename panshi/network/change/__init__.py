@@ -2,7 +2,7 @@
 
 from panshi.network.change.guards import GUARDS, Guard, guard_of
 from panshi.network.change.journal import digest
-from panshi.network.change.transaction import Change, Changed, ChangeFailed, Probe, Tell, change, take_back_open
+from panshi.network.change.transaction import Change, Changed, ChangeFailed, Probe, Tell, change, settle, take_back_open
 from panshi.network.change.way_back import Login
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "change",
     "digest",
     "guard_of",
+    "settle",
     "take_back_open",
 ]

@@ -106,6 +106,11 @@ def held(state: Path, device: str) -> Iterator[Journal]:
         yield Journal(device, state / f"{name}.json")
 
 
+def is_open(state: Path, device: str) -> bool:
+    """Return whether a change of a device has begun and not ended, or is being made now."""
+    return (state / f"{safe_name(device)}.json").exists()
+
+
 def digest(text: str) -> str:
     """Return the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from panshi.errors import PanshiError
 from panshi.network.change.guards import RESERVED, Guard, guard_of
-from panshi.network.change.journal import Journal, Open, digest, held
+from panshi.network.change.journal import Journal, Open, digest, held, is_open
 from panshi.network.change.way_back import Login, WayBack
 from panshi.network.config import differences, normal, parse
 from panshi.network.session import Session, SessionFailed
@@ -187,6 +187,32 @@ def take_back_open(login: Login, *, state: Path, pause: float = 5.0, patience: f
 def _is_made_from(wanted: str, mark: str, device: str) -> None:
     if wanted and wanted != mark:
         raise PanshiError("PS-E8110", f"设备 {device} 的配置自计划以来变了；没有改动", "重新生成计划，核对后再执行")
+
+
+def settle(device: str, login: Login, *, state: Path, reading: bool = False) -> str:
+    """Take back what a killed run has left open, before anything is judged by what the device runs.
+
+    Args:
+        device: name in the inventory.
+        login: opens a session; not used when nothing is open.
+        state: folder of the estate's change journals.
+        reading: the device must not be changed now.
+
+    Returns:
+        What was done, in Chinese; empty when nothing was open.
+
+    Raises:
+        PanshiError: PS-E8011 something is open and must not be taken back now; else as :func:`take_back_open`.
+    """
+    if not is_open(state, device):
+        return ""
+    if reading:
+        raise PanshiError(
+            "PS-E8011",
+            f"设备 {device} 有一次变更没有结束：它现在的配置不是谁批准过的",
+            "再执行一次当时的命令（会先撤回没有结束的），或等正在做的变更结束；没有改动",
+        )
+    return take_back_open(login, state=state)
 
 
 def _refuse_reserved(device: str, lines: Sequence[str]) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from emulators.network import Device, emulated
 
+from panshi.network.change.journal import Open, digest, held
+from panshi.network.config import normal
 from panshi.record import NetworkChangeRow, read_run
 
 from .playing import estate, play, reach
@@ -109,6 +111,11 @@ def test_emulated_a_plan_is_refused_that_is_not_the_approved_one_and_a_bad_devic
         with ours(changed, tmp_path) as by_hand:
             by_hand.push(["vlan batch 77"])
             by_hand.save()
+        with ours(last, tmp_path) as killed:  # as a controller leaves it that dies in the middle
+            saved = digest(normal(killed.startup(), "huawei_vrp"))
+            with held(tmp_path / "state" / "changes", "d-last") as journal:
+                journal.begin(Open("run", "2026-11-22T01:02:03Z", saved))
+            killed.push(["vlan batch 30"])
         status, shown = run(tmp_path, *approved)
         assert status == 2
         found = rows(tmp_path)
@@ -119,5 +126,7 @@ def test_emulated_a_plan_is_refused_that_is_not_the_approved_one_and_a_bad_devic
             "d-last": ("changed", ""),
         }
         assert (cut.running, cut.startup) == before[2]
+        assert [one["step"] for one in found["d-last"].steps][:2] == ["settled", "begun"]
+        assert last.startup == last.running
         assert [one["step"] for one in found["c-cut"].steps][-1] == "taken_back"
         assert not any(row.unproven for row in found.values())

@@ -13,7 +13,7 @@ from emulators.network import NAMES, Device, until
 from emulators.network import emulated as running
 
 from panshi.errors import PanshiError
-from panshi.network.change import Change, ChangeFailed, Probe, change, take_back_open
+from panshi.network.change import Change, ChangeFailed, Probe, change, settle, take_back_open
 from panshi.network.session import Device as Reached
 
 from .devices import LINES, TIMED, login_to, made, opener, reached
@@ -133,3 +133,24 @@ def test_parsed_the_journal_is_its_owners_and_holds_no_configuration(tmp_path: P
     with running(device), pytest.raises(PanshiError) as damaged:
         take_back_open(login_to(device, tmp_path), state=tmp_path / "s")
     assert damaged.value.code == "PS-E8007"
+
+
+def test_emulated_what_is_open_is_taken_back_before_a_device_is_judged_and_never_by_who_only_reads(
+    tmp_path: Path,
+) -> None:
+    device = made("huawei_vrp", second=0.05)
+    state = tmp_path / "s"
+    with running(device):
+        before = device.running, device.startup
+        login = login_to(device, tmp_path)
+        assert settle("SW1", login, state=state, reading=True) == ""
+        with killed(device, tmp_path, in_probe=True):
+            until(lambda: len(device.sessions) == 2)
+        half = device.running
+        with pytest.raises(PanshiError) as refused:
+            settle("SW1", login, state=state, reading=True)
+        assert refused.value.code == "PS-E8011"
+        assert device.running == half
+        assert "已撤回" in settle("SW1", login, state=state)
+        assert (device.running, device.startup) == before
+        assert settle("SW1", login, state=state, reading=True) == ""
