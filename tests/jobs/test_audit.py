@@ -34,7 +34,9 @@ OUTCOME = {
 @pytest.fixture(scope="module")
 def lab_audit(tmp_path_factory: pytest.TempPathFactory) -> Done:
     # The virtual machine is emulated in software: what takes a second elsewhere takes it ten.
-    return audit("-i", LAB, "--timeout", 180, records=tmp_path_factory.mktemp("lab"), report=True)
+    # The devices' passwords are in the lab's store, which `panshi lab up` made.
+    vault = ("--vault-password-file", LAB / ".vault-password")
+    return audit("-i", LAB, "--timeout", 180, *vault, records=tmp_path_factory.mktemp("lab"), report=True)
 
 
 @pytest.fixture(scope="module")
