@@ -35,8 +35,9 @@ def made_up(count: int, seed: int = 7) -> dict[str, Any]:
     """Return the document of a policy set with some overlap, as in an estate that has grown."""
     chance = random.Random(seed)
     zones = {"office": "", "dmz": "", "server": "", "internet": ""}
-    addresses = {f"a{n}": [f"10.{n // 200}.{n % 200}.{chance.randrange(0, 256, 8)}/29"] for n in range(300)}
-    addresses |= {f"n{n}": [f"10.{n // 200}.{n % 200}.0/24"] for n in range(0, 300, 10)}
+    nets = ("192.0.2", "198.51.100", "203.0.113")
+    addresses = {f"a{n}": [f"{nets[n % 3]}.{n % 256}", f"{nets[n % 3]}.{chance.randrange(256)}"] for n in range(300)}
+    addresses |= {f"n{n}": [f"{nets[n % 3]}.{chance.randrange(0, 256, 16)}/28"] for n in range(30)}
     services = {f"s{n}": [f"tcp/{1000 + n}", f"udp/{2000 + n}-{2003 + n}"] for n in range(60)}
 
     def policy(number: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from panshi.errors import PanshiError
 
 _FOLDER = Path(__file__).with_name("rules")
 _WORDS = ("comment", "closing", "negate", "leave")
-_PATTERNS = ("volatile", "views", "permanent", "additions_first", "hidden", "expand", "unnumbered", "fold")
+_PATTERNS = ("volatile", "views", "permanent", "lone", "additions_first", "hidden", "expand", "unnumbered", "fold")
 _LISTS = (*_PATTERNS, "blocks", "secrets", "lines", "sets", "orders", "guards")
 _LINE_KEYS = {"match", "within", "key", "undo", "change", "whole"}
 _SET_KEYS = {"match", "within", "style", "add", "remove", "new", "gone"}
@@ -117,6 +117,7 @@ class RuleBook:
     secrets: tuple[re.Pattern[str], ...]
     views: tuple[re.Pattern[str], ...]
     permanent: tuple[re.Pattern[str], ...]
+    lone: tuple[re.Pattern[str], ...]  # there is one of it, shown or not while it is empty
     additions_first: tuple[re.Pattern[str], ...]
     hidden: tuple[re.Pattern[str], ...]
     lines: tuple[LineRule, ...]

@@ -14,10 +14,14 @@ MASK = "***"
 def normal(text: str, platform: str) -> str:
     """Return a configuration without what changes by itself (headers, clocks, counters); hashes stay.
 
+    A view of which there is one is left out while it is empty: once entered it may be shown, and says nothing.
+
     Raises:
         PanshiError: PS-E8070, PS-E8071, as ``parse``.
     """
-    return render(parse(text, platform), platform)
+    tree, lone = parse(text, platform), rule_book(platform).lone
+    said = (one for one in tree.children if one.children or not any(view.match(one.line) for view in lone))
+    return render(Node("", tuple(said)), platform)
 
 
 def masked(text: str, platform: str) -> str:

@@ -12,6 +12,7 @@ from panshi.network.config import normal
 from panshi.network.estate import Login
 from panshi.network.policy.change import DeviceChange, device_change
 from panshi.network.policy.model import PolicySet
+from panshi.network.policy.schema import FIREWALLS
 from panshi.network.session import Session
 
 
@@ -54,7 +55,8 @@ def carry_out(
 ) -> Changed:
     """Make the change that was found, prove it by a new login, and save it; all of it or nothing.
 
-    A line is sent only when the one before it was accepted: what one opens may rest on what another has closed.
+    What opens is sent only when all before it was accepted, because it may rest on what another line has closed: in
+    an access list that may be any line, in a security policy those that the session sends alone.
 
     Args:
         login: to the device.
@@ -74,7 +76,8 @@ def carry_out(
         left = device_change(policies, login.device.name, session.running(), day)
         return "；".join(left.differences[:3]) if left.commands else ""
 
-    careful = replace(login, device=replace(login.device, window=1))
+    window = login.device.window if policies.devices[login.device.name].platform in FIREWALLS else 1
+    careful = replace(login, device=replace(login.device, window=window))
     return change(
         Change(found.change.commands, made_from=found.running, minutes=minutes),
         careful.session,

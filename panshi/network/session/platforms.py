@@ -39,7 +39,7 @@ class Platform:
         saved: text that says that it was saved.
         rename: line that changes the name in the prompt; group ``name`` is the new one.
         default_name: name in the prompt after the name was removed.
-        alone: lines that may ask something: nothing else may be in flight with them.
+        alone: lines that may ask something, or that rest on what came before: nothing else may be in flight with them.
         enable: command to the privileged mode, where there is one.
         commit: command that makes a candidate the running configuration, where there is one.
         discard: command that throws a candidate away.
@@ -97,6 +97,7 @@ _VRP: Mapping[str, Any] = {
     "default_name": "HUAWEI",
     "alone": re.compile(
         r"(?:save|commit|reset|delete|reboot|undo (?:interface|aaa|local-user|stp|acl|ip route-static all|sysname)"
+        r"|undo (?:disable|rule name)|rule move|move rule|default action"  # of a security policy: they may open
         r"|stp (?:enable|disable|mode)|rsa |dsa |ecc |ssh |port link-type|shutdown|local-user \S+ password)\b"
     ),
 }

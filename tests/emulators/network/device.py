@@ -182,8 +182,7 @@ class Device:
 
     def changed(self) -> None:
         """Draw the consequences of a change of the running configuration."""
-        if self.policy_lines() != self.matched:
-            self._policy_changed = time.monotonic()
+        self._policy_changed = time.monotonic()
         if self.cut:
             self.cut_sessions()
 
@@ -244,7 +243,7 @@ class Device:
         """The security policy that packets meet now: on a SecPath a changed one only after it was accelerated.
 
         2 seconds with up to 100 rules, 20 with more [D: command reference of H3C security policies]; counted from the
-        last change.
+        last change of the configuration.
         """
         lines = self.policy_lines()
         if lines != self.matched and not self.fault.accelerate_fail:

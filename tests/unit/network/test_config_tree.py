@@ -183,3 +183,10 @@ def test_parsed_differences_name_the_views_and_hide_the_secrets() -> None:
 def test_parsed_an_unknown_platform_is_refused_by_name() -> None:
     with pytest.raises(PanshiError, match="PS-E8070.*huawei_vrpx.*huawei_vrp"):
         parse("", "huawei_vrpx")
+
+
+def test_parsed_an_empty_view_of_which_there_is_one_says_nothing() -> None:
+    empty = "#\nsysname FW1\n#\nsecurity-policy\n#\ninterface GigabitEthernet0/0/1\n#\nreturn\n"
+    assert "security-policy" not in normal(empty, "huawei_vrp")
+    assert "interface GigabitEthernet0/0/1" in normal(empty, "huawei_vrp")
+    assert "security-policy" in normal(empty.replace("policy\n", "policy\n default action permit\n"), "huawei_vrp")
