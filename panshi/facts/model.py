@@ -98,7 +98,8 @@ class Facts:
         self._seen(item_id)
         found = self.items.get(item_id)
         if found is None:
-            raise FactMissing(f"采集结果中没有 {item_id}")
+            skipped = (one["why"] for one in self.document.get("skipped", ()) if one["id"] == item_id)
+            raise FactMissing("：".join([f"采集结果中没有 {item_id}", *skipped]))
         if found.rc == 124:
             raise FactMissing(f"{item_id} 在目标主机上超时：{found.cmd}")
         return found

@@ -101,8 +101,8 @@ def test_emulated_what_there_was_no_time_for_is_named(tmp_path: Path) -> None:
     found = document(tmp_path, Emulated("sw1", "huawei_vrp"), budget=0)
     assert {skip["why"] for skip in found["skipped"]} == {"时间用尽"}
     assert "net.running" in found["items"]
-    with pytest.raises(FactMissing):
-        judged("net-version", found)
+    with pytest.raises(FactMissing, match="时间用尽"):
+        judged("net-unused-ports", found)
 
 
 def test_emulated_a_platform_without_readers_is_refused_in_one_line(tmp_path: Path) -> None:
