@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from panshi.errors import PanshiError
 from panshi.logs.declared import policies
@@ -125,3 +127,13 @@ def test_parsed_what_the_host_is_told_has_no_probe() -> None:
 @pytest.mark.parametrize("path", ["/tmp/app-*", "/var/tmp/*/part-*", "/srv/app/tmp/*", "/var/cache/app/*/x"])
 def test_parsed_temporary_files_lie_where_only_such_are(path: str) -> None:
     assert made({"name": "t", "kind": "temporary", "keep_days": 7, "paths": [path]})[0]["paths"] == [path]
+
+
+def test_parsed_example_of_the_runbook_is_accepted() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "runbook-logs.md").read_text(encoding="utf-8")
+    declared = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])["logs_files"]
+    defaults = {"production": {"keep_days": 366, "temporary_days": 30, "legal": True}}
+    found = policies(
+        "web1", declared, environments=defaults, legal_days=180, environment="production", mode="0640", group="adm"
+    )
+    assert [one["name"] for one in found] == [one["name"] for one in declared] and len(found) == 6
