@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 from panshi.errors import PanshiError
 from panshi.network.account import password_lines
 from panshi.network.account.model import Accounts
-from panshi.network.account.reach import Reach
+from panshi.network.account.reach import REFUSED, Reach
 from panshi.network.change import ChangeFailed
 from panshi.secret.model import Entry, Slot
 from panshi.secret.rotate import Answer, PolicyRefusal
 
 WAY = "设备 SSH 口令登录"
-# First causes of a change that was taken back which say that the device does not want this password: a line or the
-# commit was refused, or all seemed well and the new login was not let in. A new password is made then.
-_NOT_TAKEN = ("PS-E8041", "PS-E8047", "PS-E8009")
+# A line was refused, or the commit.
+_LINE_REFUSED = ("PS-E8041", "PS-E8047")
 
 
 @dataclass(slots=True)
@@ -61,7 +60,7 @@ class DeviceAccount:
         try:
             self.reach.change(lines, self.account, value)
         except ChangeFailed as error:
-            if error.proven and error.cause in _NOT_TAKEN:
+            if error.proven and _not_taken(error):
                 raise PolicyRefusal(error.message) from error
             raise
 
@@ -85,3 +84,10 @@ class DeviceAccount:
                 "等锁定期满后再运行，会从这里继续；新旧密码都在库里",
             )
         return Answer(accepted, WAY)
+
+
+def _not_taken(error: ChangeFailed) -> bool:
+    """Whether the device does not want this password: it refused a line, or took all of them and not the new login."""
+    first = error.__cause__
+    login = first.__cause__ if first is not None else None
+    return error.cause in _LINE_REFUSED or (isinstance(login, PanshiError) and login.code == REFUSED)

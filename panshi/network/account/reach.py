@@ -60,14 +60,13 @@ class Reach:
         Raises:
             PanshiError: as ``open_device``: it was not about the password.
         """
-        device = replace(self.device, user=account, key_file="")
         try:
-            with open_device(device, value, enable=self.enable):
-                return True
+            self._log_in(account, value)
         except PanshiError as error:
-            if error.code not in (REFUSED, _NOT_PRIVILEGED):
+            if error.code != REFUSED:
                 raise
-            return error.code == _NOT_PRIVILEGED
+            return False
+        return True
 
     def settle(self) -> Accounts:
         """Take back what a killed run has left open, see that nothing is unsaved, and return the accounts.
@@ -93,7 +92,8 @@ class Reach:
         """
 
         def failing(_: Session) -> str:
-            return "" if self.lets_in(account, value) else "设备不接受"
+            self._log_in(account, value)
+            return ""
 
         own = bool(value) and account == self.device.user and not self.device.key_file
         return change(
@@ -103,6 +103,15 @@ class Reach:
             probes=[Probe(f"以新口令登录 {account}", failing)] if value and proven else [],
             login_after=self.login_with(value) if own else None,
         )
+
+    def _log_in(self, account: str, value: str) -> None:
+        device = replace(self.device, user=account, key_file="")
+        try:
+            with open_device(device, value, enable=self.enable):
+                pass
+        except PanshiError as error:
+            if error.code != _NOT_PRIVILEGED:
+                raise
 
     def _opened(self, stack: ExitStack) -> Session:
         values = sorted(dict.fromkeys(self.passwords()), key=lambda value: value != self._last)

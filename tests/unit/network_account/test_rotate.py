@@ -92,6 +92,46 @@ def test_emulated_a_save_that_is_refused_takes_the_password_back(platform: str, 
 
 
 @pytest.mark.parametrize("account", ["audit", "ops"])
+def test_emulated_a_timer_that_was_faster_says_nothing_about_the_password(
+    account: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = made("huawei_vrpv8")
+
+    def too_late(*_: object) -> None:
+        raise PanshiError("PS-E8009", "确认之后的运行配置不是探测过的", "")
+
+    with emulated(device):
+        estate, before = begun(tmp_path, device), device.running
+        with monkeypatch.context() as patched, pytest.raises(PanshiError) as failed:
+            patched.setattr("panshi.network.change.transaction._unchanged", too_late)
+            estate.rotate(device, account)
+        assert failed.value.code == "PS-E8004"
+        assert device.running == device.startup == before
+        pending = estate.entry("sw1", account).pending
+        assert pending is not None
+        estate.rotate(device, account)
+        estate.whole(device, account)
+        assert estate.value("sw1", account) == pending.value
+
+
+@pytest.mark.parametrize("account", ["audit", "ops"])
+@pytest.mark.parametrize("platform", NAMES)
+def test_emulated_a_new_login_that_is_not_let_in_leaves_the_old_password(
+    platform: str, account: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = made(platform)
+    lets_in = device.lets_in
+    monkeypatch.setattr(device, "lets_in", lambda user, word: word == PASSWORD and lets_in(user, word))
+    with emulated(device):
+        estate, before = begun(tmp_path, device), device.running
+        with pytest.raises(PanshiError) as failed:
+            estate.rotate(device, account)
+        assert failed.value.code == "PS-E7008"
+        assert device.running == device.startup == before
+        estate.whole(device, account)
+
+
+@pytest.mark.parametrize("account", ["audit", "ops"])
 @pytest.mark.parametrize("platform", NAMES)
 def test_emulated_a_session_that_is_cut_takes_the_password_back(
     platform: str, account: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
