@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,7 +17,7 @@ import pytest
 import yaml
 from ansible.parsing.vault import VaultSecret
 from cryptography.fernet import Fernet
-from emulators.network import Device, emulated
+from emulators.network import Device, emulated, until
 from openpyxl import load_workbook
 
 from panshi.collect.client import Collected, Failed, Limits, Started
@@ -194,6 +195,18 @@ def test_emulated_a_silent_device_costs_the_others_nothing(tmp_path: Path) -> No
     assert isinstance(failed, Failed)
     assert (failed.state, failed.error.code) == ("failed", "PS-E8039")
     assert failed.seconds < 30
+
+
+def test_emulated_an_interruption_does_not_wait_for_a_silent_device(tmp_path: Path) -> None:
+    silent = Device("silent", "huawei_vrp", faults={"hang_on": "display current-configuration"})
+    with emulated(silent):
+        path = inventory(tmp_path, silent, panshi_net_timeout=60)
+        command = [sys.executable, "-m", "panshi", "audit", "-i", str(path), "--records", str(tmp_path / "r")]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        with subprocess.Popen([*command, "--timeout", "60"], cwd=ROOT, env=env, stderr=subprocess.DEVNULL) as process:
+            until(lambda: any(entry.line == "display current-configuration" for entry in silent.journal), 60)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=30) == 130
 
 
 def test_emulated_the_history_of_backups_is_part_of_the_facts(tmp_path: Path) -> None:
