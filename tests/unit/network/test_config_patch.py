@@ -220,3 +220,28 @@ def test_parsed_an_entry_that_only_changes_its_number_is_taken_out_before_it_is_
         *("no 60", "no 10", "10 permit icmp any any"),
         "45 permit tcp any any",
     ]
+
+
+@pytest.mark.parametrize("platform", ["cisco_ios", "ruijie_os"])
+def test_parsed_a_session_that_ends_and_a_password_are_never_undone_into_their_contrary(platform: str) -> None:
+    before = "line vty 0 4\n exec-timeout 5 0\n login local\n"
+    after = "line vty 0 4\n transport input ssh\n"
+    found = commands(before, after, platform)
+    assert {"exec-timeout 10 0", "login"} <= set(found)
+    assert not {"no exec-timeout", "no login"} & set(found)
+    assert commands(after + " exec-timeout 10 0\n login\n", after, platform) == []
+    assert commands(after + " exec-timeout 0 0\n no login\n", after, platform) != []
+
+
+def test_parsed_what_is_defined_is_typed_before_what_refers_to_it() -> None:
+    before = "user-interface vty 0 4\n protocol inbound ssh\nvlan batch 10\n"
+    after = (
+        "user-interface vty 0 4\n protocol inbound ssh\n acl 2999 inbound\nvlan batch 10 20\n"
+        "interface Vlanif20\n description a\nacl number 2999\n rule 5 permit source 192.0.2.0 0.0.0.255\n"
+    )
+    assert commands(before, after) == [
+        "vlan batch 20",
+        *("interface Vlanif20", "description a", "quit"),
+        *("acl number 2999", "rule 5 permit source 192.0.2.0 0.0.0.255", "quit"),
+        *("user-interface vty 0 4", "acl 2999 inbound", "quit"),
+    ]

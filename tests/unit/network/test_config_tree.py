@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from panshi.errors import PanshiError
-from panshi.network.config import Node, differences, is_whole, masked, normal, parse, platforms, render
+from panshi.network.config import Node, differences, is_whole, masked, normal, parse, platforms, render, rule_book
 
 VRP = """!Software Version V200R019C10SPC500
 [V200R009C00SPC500]
@@ -97,7 +97,7 @@ def test_parsed_normal_text_is_blind_to_clocks_and_counters_only() -> None:
 
 @pytest.mark.parametrize("platform", platforms())
 def test_parsed_a_view_closed_by_a_separator_takes_nothing_in(platform: str) -> None:
-    mark = "!" if platform in ("cisco_ios", "ruijie_os") else "#"
+    mark = rule_book(platform).comment
     text = f"interface Loop1\n description a\n{mark}\n indented but on top\n"
     assert lines(parse(text, platform))[-1] == ("indented but on top",)
 
@@ -190,3 +190,17 @@ def test_parsed_an_empty_view_of_which_there_is_one_says_nothing() -> None:
     assert "security-policy" not in normal(empty, "huawei_vrp")
     assert "interface GigabitEthernet0/0/1" in normal(empty, "huawei_vrp")
     assert "security-policy" in normal(empty.replace("policy\n", "policy\n default action permit\n"), "huawei_vrp")
+
+
+@pytest.mark.parametrize(
+    ("platform", "line"),
+    [
+        ("ruijie_os", "password policy min-size 10"),
+        ("ruijie_os", "password policy strong"),
+        ("cisco_ios", "security passwords min-length 10"),
+        ("huawei_vrpv8", "aaa\n local-aaa-user password policy administrator\n  password history record number 6"),
+        ("hp_comware", "password-control composition type-number 3 type-length 1"),
+    ],
+)
+def test_parsed_a_rule_for_passwords_is_no_secret(platform: str, line: str) -> None:
+    assert masked(line, platform) == line
