@@ -74,6 +74,8 @@ def _ping(said: Mapping[str, Any]) -> tuple[str, Callable[[Session], str]]:
         raise _wrong(f"ping 的 {said['ping']!r} 不是 IP 地址") from None
 
     def failing(session: Session) -> str:
+        if session.device.platform not in _PING:
+            return f"平台 {session.device.platform} 上没有能自己结束的 ping"
         command = _PING[session.device.platform].format(" ipv6" if address.version == 6 else "", address)
         return "" if _ANSWERED.search(session.read(command)) else f"设备 ping 不通 {address}"
 

@@ -167,7 +167,7 @@ def password_lines(accounts: Accounts, platform: str, name: str, value: str) -> 
     if name not in accounts:
         raise unfit(name, "设备的运行配置里没有这个账户")
     _shown(accounts[name])
-    return _DIALECTS[platform].password(accounts, name, value)
+    return _dialect(name, platform).password(accounts, name, value)
 
 
 def presence_lines(accounts: Accounts, wanted: Wanted, platform: str, value: str = "") -> list[str]:
@@ -183,7 +183,7 @@ def presence_lines(accounts: Accounts, wanted: Wanted, platform: str, value: str
         PanshiError: PS-E8150 what is wanted does not fit the platform, an absent account has no password, or the one
             that is there could not be taken back.
     """
-    dialect = _DIALECTS[platform]
+    dialect = _dialect(wanted.name, platform)
     _fits(wanted.name, value)
     if wanted.level is not None and not (dialect.levels and 0 <= wanted.level <= 15):
         raise unfit(wanted.name, "level 应为 0～15" if dialect.levels else "Comware 用 role，不用 level")
@@ -202,9 +202,20 @@ def presence_lines(accounts: Accounts, wanted: Wanted, platform: str, value: str
 
 
 def removal_lines(accounts: Accounts, name: str, platform: str) -> list[str]:
-    """Return the lines that take an account away; none when it is not there."""
+    """Return the lines that take an account away; none when it is not there.
+
+    Raises:
+        PanshiError: PS-E8150 it is no name of an account, or the platform has none.
+    """
     _fits(name, "")
-    return _DIALECTS[platform].absent(accounts[name]) if name in accounts else []
+    dialect = _dialect(name, platform)
+    return dialect.absent(accounts[name]) if name in accounts else []
+
+
+def _dialect(name: str, platform: str) -> Dialect:
+    if platform not in _DIALECTS:
+        raise unfit(name, f"平台 {platform} 没有由命令行管理的本地账户")
+    return _DIALECTS[platform]
 
 
 def _shown(account: Account) -> None:

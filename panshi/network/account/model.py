@@ -12,6 +12,7 @@ from panshi.network.config import Node, parse
 # spread over them, and gives 3 and above everything [D: command references, "command-privilege level"]; IOS and RGOS
 # give everything to 15 alone.
 _LEVELS: Mapping[str, int] = {"huawei_vrp": 3, "huawei_vrpv8": 3, "ruijie_os": 15, "cisco_ios": 15}
+_ALL = 15
 # Roles of Comware that may do everything; level-15 is network-admin's equal [D: RBAC configuration guide].
 _ROLES = frozenset({"network-admin", "level-15"})
 _VRP_LINE = re.compile(r"local-user (?P<name>\S+) (?P<what>(?:privilege )?level|\S+) ?(?P<rest>.*)")
@@ -82,7 +83,7 @@ def is_administrator(account: Account, platform: str) -> bool:
         return False
     if platform == "hp_comware":
         return bool(account.roles & _ROLES)
-    return account.level.isdigit() and int(account.level) >= _LEVELS[platform]
+    return account.level.isdigit() and int(account.level) >= _LEVELS.get(platform, _ALL)
 
 
 def may_do(account: Account, wanted: Wanted, platform: str) -> bool:
@@ -92,7 +93,7 @@ def may_do(account: Account, wanted: Wanted, platform: str) -> bool:
     if wanted.level is None:
         return True
     # Where no level is shown, the terminal's holds, which may be anything.
-    least = int(account.level) if account.level else _LEVELS[platform]
+    least = int(account.level) if account.level else _LEVELS.get(platform, _ALL)
     return wanted.level >= least
 
 

@@ -138,6 +138,7 @@ def test_parsed_a_role_of_comware_is_given_before_the_others_are_taken() -> None
 @pytest.mark.parametrize(
     ("wanted", "platform", "value"),
     [
+        (Wanted("new"), "frr", NEW),
         (Wanted("new", level=1), "hp_comware", NEW),
         (Wanted("new", role="network-admin"), "huawei_vrp", NEW),
         (Wanted("new", level=16), "cisco_ios", NEW),
