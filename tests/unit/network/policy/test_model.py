@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from panshi.errors import PanshiError
-from panshi.network.policy.document import load_policies, mistakes
+from panshi.network.policy.document import Mistaken, load_folder, load_policies, mistakes
 
 from .test_analyse import CLEANUP, WEB, document
 
@@ -89,6 +89,26 @@ def test_parsed_a_file_that_is_no_yaml_is_refused(tmp_path: Path, content: bytes
 def test_parsed_a_file_that_is_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PanshiError, match="PS-E8100"):
         load_policies(tmp_path / "none.yml")
+
+
+def test_parsed_a_folder_is_one_set_for_each_file(tmp_path: Path) -> None:
+    with pytest.raises(PanshiError, match="PS-E8100"):
+        load_folder(tmp_path)
+    (tmp_path / "a.yml").write_text(EXAMPLE, encoding="utf-8")
+    (tmp_path / "b.yml").write_text(EXAMPLE.replace("fw1", "fw2"), encoding="utf-8")
+    assert [list(one.devices) for one in load_folder(tmp_path).values()] == [["fw1"], ["fw2"]]
+    assert list(load_folder(tmp_path / "a.yml")) == [tmp_path / "a.yml"]
+    (tmp_path / "c.yml").write_text(EXAMPLE, encoding="utf-8")
+    with pytest.raises(PanshiError, match=r"PS-E8104.*c\.yml.*fw1.*a\.yml"):
+        load_folder(tmp_path)
+
+
+def test_parsed_all_mistakes_of_a_file_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "policies.yml"
+    path.write_text(EXAMPLE.replace("ticket: CHG-1, ", "").replace("owner: 李四, ", ""), encoding="utf-8")
+    with pytest.raises(Mistaken, match="共 2 处") as refused:
+        load_policies(path)
+    assert len(refused.value.every) == 2
 
 
 EXAMPLE = """
