@@ -21,6 +21,7 @@ from panshi.secret.estate import baseline_of, store_of
 from panshi.secret.first import keep_first
 from panshi.secret.model import SecretId
 from panshi.secret.policy import policy_of
+from panshi.secret.store import Store
 
 _SPEC = {
     "name": {"type": "str", "required": True},
@@ -63,7 +64,8 @@ class ActionModule(ActionBase):
         return result
 
     def _run(self, arguments: dict[str, Any]) -> Changed | None:
-        reach = reach_of(self._variables, self._templar.template, store_of(self._variables, self._templar.template))
+        store = store_of(self._variables, self._templar.template)
+        reach = reach_of(self._variables, self._templar.template, store)
         self._platform = reach.device.platform
         if self._task.check_mode:
             with reach.login() as session:
@@ -72,7 +74,7 @@ class ActionModule(ActionBase):
             accounts = reach.settle()
         name, wanted = str(arguments["name"]), _wanted(arguments)
         refuse(accounts, self._platform, name, wanted, reach.device.user)
-        value = "" if wanted is None else self._new_password(arguments, reach, accounts)
+        value = "" if wanted is None else self._new_password(arguments, wanted, reach, accounts, store)
         lines = (
             removal_lines(accounts, name, self._platform)
             if wanted is None
@@ -84,45 +86,32 @@ class ActionModule(ActionBase):
         services = wanted.services if wanted and wanted.services is not None else frozenset({"ssh"})
         return reach.change(lines, name, value, proven="ssh" in services)
 
-    def _new_password(self, arguments: dict[str, Any], reach: Reach, accounts: Accounts) -> str:
+    def _new_password(
+        self, arguments: dict[str, Any], wanted: Wanted, reach: Reach, accounts: Accounts, store: Store
+    ) -> str:
         """Return the password that is to be set; empty: none. A first one that nobody gives is made, and kept."""
         name, given = str(arguments["name"]), str(arguments["password"])
+        secret = SecretId(reach.device.name, TARGET, name)
         if given:
-            self._not_the_stores(name, given, reach.device.user)
+            _not_the_stores(store, secret, given, reach.device.user)
         if name not in accounts:
-            return given or self._kept_first(name)
+            # What does not fit is refused before anything is kept.
+            presence_lines(accounts, wanted, self._platform, given or "-" * 8)
+            return given or self._kept_first(store, secret)
         if not given or arguments["update_password"] == "on_create" or reach.lets_in(name, given):
             return ""
         return given
 
-    def _not_the_stores(self, name: str, given: str, login: str) -> None:
-        """Refuse a password that the store would not know of an account that it keeps.
-
-        Raises:
-            PanshiError: PS-E8155.
-        """
-        secret = SecretId(str(self._variables["inventory_hostname"]), TARGET, name)
-        known = store_of(self._variables, self._templar.template).read(secret).known()
-        if (known or name == login) and given not in known.values():
-            raise PanshiError(
-                "PS-E8155",
-                f"账户 {name} 的口令归密码库管，不能另给一个；没有改动",
-                "去掉 password；要换口令用 playbooks/rotate.yml",
-            )
-
-    def _kept_first(self, name: str) -> str:
-        template = self._templar.template
-        secret = SecretId(str(self._variables["inventory_hostname"]), TARGET, name)
-        baseline = baseline_of(self._variables, template)
+    def _kept_first(self, store: Store, secret: SecretId) -> str:
+        baseline = baseline_of(self._variables, self._templar.template)
         policy = policy_of(
-            None, TARGET, shortest=baseline.min_length, fewest=baseline.min_classes, where=f"net_account {name}"
+            None, TARGET, shortest=baseline.min_length, fewest=baseline.min_classes, where=f"net_account {secret}"
         )
-        store = store_of(self._variables, template)
-        trial = self._task.check_mode
-        self._stored = bool(keep_first(store, [secret], policy, trial=trial))
+        self._stored = bool(keep_first(store, [secret], policy, trial=self._task.check_mode))
         entry = store.read(secret)
         version = entry.current or entry.pending
-        return version.value if version is not None else policy.make(name)
+        # In check mode nothing is kept; the lines are made with one that nobody will ever have.
+        return version.value if version is not None else policy.make(secret.account)
 
     def _row(self, changed: Changed | None, failure: PanshiError | None, seconds: float) -> NetworkChangeRow:
         differs = "differs" if self._shown else "same"
@@ -155,6 +144,21 @@ def _wanted(arguments: dict[str, Any]) -> Wanted | None:
         role=str(arguments["role"]),
         services=None if services is None else frozenset(map(str, services)),
     )
+
+
+def _not_the_stores(store: Store, secret: SecretId, given: str, login: str) -> None:
+    """Refuse a password that the store would not know of an account that it keeps, or that logs in.
+
+    Raises:
+        PanshiError: PS-E8155.
+    """
+    known = store.read(secret).known()
+    if (known or secret.account == login) and given not in known.values():
+        raise PanshiError(
+            "PS-E8155",
+            f"账户 {secret.account} 的口令归密码库管，不能另给一个；没有改动",
+            "去掉 password；要换口令用 playbooks/rotate.yml",
+        )
 
 
 def _shown(lines: Sequence[str], value: str, platform: str) -> list[str]:

@@ -43,7 +43,7 @@ CALLS = (
     (journal.Journal, "end"),
     (Session, "push"),
     (Session, "save"),
-    (Reach, "lets_in"),
+    (Reach, "_log_in"),
 )
 _WRITE = ["before _temporary", "after _temporary", "before _sync_folder", "after _sync_folder"]
 
@@ -55,13 +55,13 @@ def around(*names: str) -> list[str]:
 def points(platform: str) -> list[str]:
     """Return the boundaries of a rotation, in order; a guard of the device's own is armed and confirmed by pushes."""
     push, confirm = {"hp_comware": (2, 1), "huawei_vrpv8": (1, 1)}.get(platform, (1, 0))
-    inside = [*around("begin"), *around("push") * push, *around("lets_in"), *around("push") * confirm]
+    inside = [*around("begin"), *around("push") * push, *around("_log_in"), *around("push") * confirm]
     inside += [*around("save"), *around("end")]
     return [
-        *("before which", *around("lets_in"), "after which", *_WRITE),
+        *("before which", *around("_log_in"), "after which", *_WRITE),
         *("before set", *inside, "after set"),
-        *("before prove", *around("lets_in"), "after prove"),
-        *("before refused", *around("lets_in", "lets_in"), "after refused", *_WRITE),
+        *("before prove", *around("_log_in"), "after prove"),
+        *("before refused", *around("_log_in", "_log_in"), "after refused", *_WRITE),
     ]
 
 
@@ -72,9 +72,10 @@ def boundaries(hook: Callable[[str], None]) -> Iterator[None]:
     def watched(name: str, real: Callable[..., object]) -> Callable[..., object]:
         def call(*args: object, **kwargs: object) -> object:
             hook(f"before {name}")
-            result = real(*args, **kwargs)
-            hook(f"after {name}")
-            return result
+            try:
+                return real(*args, **kwargs)
+            finally:
+                hook(f"after {name}")
 
         return call
 
@@ -133,7 +134,7 @@ def test_emulated_a_device_that_went_back_by_itself_is_rotated_by_the_next_run(p
     with emulated(device):
         estate, before = begun(tmp_path, device), device.running
         steps = points(platform)
-        proven = len(steps) - steps[::-1].index("after lets_in", steps[::-1].index("before save")) - 1
+        proven = len(steps) - steps[::-1].index("after _log_in", steps[::-1].index("before save")) - 1
         killed(estate, device, "ops", proven)
         assert device.running != before
         until(lambda: device.timer is None and device.running == before, 30)
