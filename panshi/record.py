@@ -597,9 +597,9 @@ class NetworkInspectionRow(Row):
     """How a network device is.
 
     ``state`` is read, failed (with ``code`` and ``message``) or skipped: its ``panshi_targets`` leave it out.
-    ``system`` is its platform and software. ``subjects`` are {id, title, status, observed, expected, reason, cmd, at,
-    out, cut}: what was asked and when (UTC, ISO 8601), the beginning of the answer, and how many characters of it were
-    left out.
+    ``system`` is its platform and software, ``emulated`` says that it is no real device. ``subjects`` are {id, title,
+    status, observed, expected, reason, cmd, at, out, cut}: what was asked and when (UTC, ISO 8601), the beginning of
+    the answer, and how many characters of it were left out.
     """
 
     kind: ClassVar[str] = "network_inspection"
@@ -609,6 +609,7 @@ class NetworkInspectionRow(Row):
     message: str = ""
     system: str = ""
     subjects: Sequence[Mapping[str, Any]] = ()
+    emulated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

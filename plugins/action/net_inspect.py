@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -40,17 +40,13 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables)
         _, arguments = self.validate_argument_spec(_SPEC)
-        logins, refused = logins_of(variables, self._templar.template)
-        left = {
-            name for name in map(str, variables["ansible_play_batch"]) if self._left_out(variables["hostvars"][name])
-        }
-        logins = [login for login in logins if login.device.name not in left]
-        refused = {name: error for name, error in refused.items() if name not in left}
+        hostvars = variables["hostvars"]
+        left = {name for name in map(str, variables["ansible_play_batch"]) if self._left_out(hostvars[name])}
+        found, refused = logins_of(variables, self._templar.template)
         expected: dict[str, tuple[Params, dict[str, str]]] = {}
-        for login in logins:
-            name = login.device.name
+        for name in {login.device.name for login in found} - left:
             try:
-                expected[name] = self._expected(name, variables["hostvars"][name])
+                expected[name] = self._expected(name, hostvars[name])
             except PanshiError as error:
                 refused[name] = error
 
@@ -60,11 +56,12 @@ class ActionModule(ActionBase):
             name = login.device.name
             return row_of(name, facts, inspect(facts, *expected[name]))
 
-        logins = [login for login in logins if login.device.name in expected]
+        logins = [login for login in found if login.device.name in expected]
         outcomes = {login.device.name: outcome for login, outcome in each(logins, one, arguments["forks"]).items()}
         outcomes |= {name: Outcome(error=error) for name, error in refused.items()}
         outcomes |= {name: Outcome(NetworkInspectionRow(host=name, state="skipped", message=_LEFT)) for name in left}
-        rows = [_row(name, outcomes[name]) for name in sorted(outcomes)]
+        emulated = {login.device.name for login in found if login.emulated}
+        rows = [replace(_row(name, outcomes[name]), emulated=name in emulated) for name in sorted(outcomes)]
         told = [{"kind": row.kind, **asdict(row)} for row in rows]
         result.update(changed=False, results={row.host: _told(row, outcomes[row.host]) for row in rows})
         return {**result, "panshi_record": record_payload(variables, self._templar.template, told)}

@@ -42,6 +42,7 @@ def test_emulated_devices_are_inspected_and_reported(tmp_path: Path) -> None:
         hosts["sw1"]["panshi_net_neighbours"] = {"GE0/0/1": "core1"}
         hosts["sw2"]["mlps_device_memory_percent"] = 30
         hosts["left"]["panshi_targets"] = []
+        hosts["sw1"]["lab_emulated"] = True
         hosts["wrong"]["panshi_net_neighbours"] = ["core1"]
         estate(tmp_path, hosts, [one.known_hosts for one in everyone])
         done = play(tmp_path, "network_inspect.yml")
@@ -56,6 +57,7 @@ def test_emulated_devices_are_inspected_and_reported(tmp_path: Path) -> None:
         "wrong": "PS-E8130",
     }
     assert (found["left"].state, left.journal) == ("skipped", [])
+    assert {name for name, row in found.items() if row.emulated} == {"sw1"}
     assert statuses(found["sw1"]) == {}
     assert statuses(found["sw2"]) == {"memory": "fail", "neighbours": "not_applicable"}
     assert statuses(found["sw3"]) == {"neighbours": "not_applicable"}
@@ -64,5 +66,7 @@ def test_emulated_devices_are_inspected_and_reported(tmp_path: Path) -> None:
     assert "风扇异常：01Abnormal" in "".join(done.stdout.split())
     (report,) = tmp_path.glob("records/emulated/network_inspect/*/report/*.html")
     text = report.read_text()
-    assert all(word in text for word in ("sw5", "stranger", "PS-E8031", "没有读到", "异常", "display fan", "Abnormal"))
+    assert all(
+        word in text for word in ("sw5", "stranger", "PS-E8031", "没有读到", "异常", "仿真", "display fan", "Abnormal")
+    )
     assert all(line.split()[0] in ("display", "show", "screen-length", "terminal", "quit", "exit") for line in journal)
