@@ -92,7 +92,14 @@ def test_emulated_a_plan_is_refused_that_is_not_the_approved_one_and_a_bad_devic
     good, changed = Device("a-good", "huawei_vrp", config=CONFIG), Device("b-changed", "huawei_vrp", config=CONFIG)
     cut = Device("c-cut", "hp_comware", config=CUT, second=0.01, faults={"kills_session_line": "shutdown"})
     last = Device("d-last", "huawei_vrp", config=CONFIG)
-    wanted = [(good, WANTED), (changed, WANTED), (cut, "interface Vlan-interface5\n shutdown\n"), (last, WANTED)]
+    same = Device("a-as-written", "huawei_vrp", config=CONFIG.replace("batch 10 20", "batch 30").replace("旧", "办公"))
+    wanted = [
+        (same, WANTED),
+        (good, WANTED),
+        (changed, WANTED),
+        (cut, "interface Vlan-interface5\n shutdown\n"),
+        (last, WANTED),
+    ]
     devices = [device for device, _ in wanted]
     before = [(device.running, device.startup) for device in devices]
     with emulated(*devices):
@@ -125,7 +132,7 @@ def test_emulated_a_plan_is_refused_that_is_not_the_approved_one_and_a_bad_devic
             "c-cut": ("failed", "PS-E8004"),
             "d-last": ("changed", ""),
         }
-        assert (cut.running, cut.startup) == before[2]
+        assert (cut.running, cut.startup) == before[3]
         assert [one["step"] for one in found["d-last"].steps][:2] == ["settled", "begun"]
         assert last.startup == last.running
         assert [one["step"] for one in found["c-cut"].steps][-1] == "taken_back"
