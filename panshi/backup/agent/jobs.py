@@ -142,6 +142,8 @@ class Host:
 
     def copy(self) -> dict[str, Any]:
         """Bring to every other repository what it has not yet; one that cannot be reached does not keep the others."""
+        # As in ``keep``.
+        self.local.unlock()
         return {"places": _each([partial(self._copied, place) for place in self.settings.places[1:]])}
 
     def _copied(self, place: Place) -> str:

@@ -72,7 +72,8 @@ class Repository:
         Raises:
             BackupError: PS-E7411 the key does not open it; PS-E7410 it cannot be reached.
         """
-        done = self._run("cat", "config")
+        # Cleaning that was killed has left a lock that shuts all others out, and is removed only later.
+        done = self._run("cat", "config", "--no-lock")
         if done.returncode == 0:
             return True
         if any(word in done.stderr for word in _WRONG_KEY):

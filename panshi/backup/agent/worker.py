@@ -69,6 +69,7 @@ class Worker:
         place = Place(**{**order["place"], "options": tuple(order["place"].get("options", ()))})
         with lent(place, order.get("reach", {})) as reached:
             repository = Repository(reached, order["host"], order["key"], str(folder / "cache"))
+            repository.unlock()
             return self._carried_out(repository, order, folder)
 
     def _carried_out(self, repository: Repository, order: dict[str, Any], folder: Path) -> dict[str, Any]:
