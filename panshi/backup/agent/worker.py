@@ -130,4 +130,6 @@ def _told(error: BackupError) -> dict[str, str]:
 
 
 def _stop(number: int, frame: object) -> None:
+    # Whoever asks once more must not end the removal of what is left.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(143)

@@ -28,7 +28,12 @@ sys.exit(one.run(state / "pipe"))
 def _started(state: Path) -> subprocess.Popen[bytes]:
     (state / "restore").mkdir()
     os.mkfifo(state / "pipe", 0o600)
-    return subprocess.Popen([sys.executable, "-c", _PROGRAM, str(state)], env={**os.environ, "PYTHONPATH": str(ROOT)})
+    # Slow enough for another signal to come while what is left is removed.
+    systemctl = state / "systemctl"
+    systemctl.write_text("#!/bin/sh\nsleep 0.4\n")
+    systemctl.chmod(0o755)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{state}:{os.environ['PATH']}"}
+    return subprocess.Popen([sys.executable, "-c", _PROGRAM, str(state)], env=environment)
 
 
 @pytest.mark.parametrize("ordered", [False, True])
