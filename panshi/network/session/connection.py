@@ -6,6 +6,7 @@ text decoded across packets, the end of the session seen at once, nothing that i
 # (paramiko has no types)
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -244,8 +245,13 @@ class Connection(BaseConnection):
 def _trusted(path: Path | None, name: str) -> Mapping[str, paramiko.PKey]:
     if path is None or not path.exists():
         return {}
-    keys = _known_hosts(path, path.stat().st_mtime_ns).lookup(name)
+    with _READING:
+        keys = _known_hosts(path, path.stat().st_mtime_ns).lookup(name)
     return {} if keys is None else {kind: keys[kind] for kind in keys}
+
+
+# A hundred threads that begin at once would each read the file: the cache alone does not keep them from it.
+_READING = threading.Lock()
 
 
 @lru_cache(maxsize=8)
