@@ -180,6 +180,19 @@ def test_real_journald_loses_what_does_not_fit_its_queue_and_rotation_loses_noth
 
 
 @pytest.mark.long
+def test_real_hourly_runs_beside_a_proof_disturb_neither(hosts: LogHosts) -> None:
+    loop = "while :; do /usr/local/lib/panshi/panshi_logs.py rotate; logrotate /etc/logrotate.conf; done"
+    hosts.sh(f"systemd-run --quiet --unit=hourly sh -c '{loop}'")
+    try:
+        done, rows = hosts.prove("portal-nginx", "portal", "slow", "console", logs_proof_rotations=3)
+    finally:
+        hosts.sh("systemctl stop hourly")
+    assert done.status == 0, done.out[-3000:]
+    seen = {name: (row.lost, row.doubled, row.rotations, list(row.findings)) for name, row in rows.items()}
+    assert seen == dict.fromkeys(rows, (0, 0, 3, []))
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["restart", "kill --signal=KILL"])
 def test_real_receiver_that_ends_while_a_program_writes_breaks_no_pipe(hosts: LogHosts, way: str) -> None:
     mark = way.split()[0]
