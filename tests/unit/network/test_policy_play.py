@@ -104,22 +104,25 @@ def test_emulated_a_policy_job_from_the_plan_to_the_second_run(tmp_path: Path) -
 
 
 def test_emulated_a_change_by_hand_is_shown_and_a_plan_of_before_it_is_refused(tmp_path: Path) -> None:
-    firewall = Device("fw1", "huawei_vrp")
-    with emulated(firewall):
-        estate_of(tmp_path, (firewall,))
+    firewall, silent = Device("fw1", "huawei_vrp"), Device("fw2", "hp_comware", faults={"auth_fail": 99})
+    with emulated(firewall, silent):
+        estate_of(tmp_path, (firewall, silent))
         written(tmp_path)
         status, shown = run(tmp_path)
-        assert status == 0, shown
+        assert status == 2, shown  # fw2 cannot be asked, and is not in the plan
+        assert "设备 fw1：" in shown
+        assert "设备 fw2：" not in shown
         by_hand = Device("x", "huawei_vrp", config="security-policy\n rule name backdoor\n  action permit\n")
         firewall.become(by_hand.tree)
         firewall.saved = by_hand.tree.copy()
         before = firewall.running
-        status, refused = run(tmp_path, *approval(shown))
+        status, refused = run(tmp_path, "--limit", "fw1", *approval(shown))
         assert status == 2, refused
         assert "PS-E8110" in refused
         assert firewall.running == before
-        status, shown = run(tmp_path, "--diff")
-        assert status == 0, shown
-        assert "差异：设备上多出策略 backdoor" in shown
-        assert "将不再放行（现在放行）：backdoor：" in shown
-        assert "undo rule name backdoor" in shown
+        record, page = last(tmp_path)
+        assert [(row.host, row.code) for row in record.network_changes] == [("fw1", "PS-E8110")]
+        # What the plan does not know of is shown, with a packet.
+        assert "差异：设备上多出策略 backdoor" in page
+        assert "将不再放行（现在放行）：backdoor：" in page
+        assert "undo rule name backdoor" in page
