@@ -66,7 +66,7 @@ def login_to(address: str, lab: Path) -> Login:
 @pytest.fixture(scope="module")
 def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copies]:
     folder = tmp_path_factory.mktemp("frr") / "estate"
-    with lab_copies(folder, "panshi-lab-frr", "203.0.113.32/27", {"r1": "r1"}) as copies:
+    with lab_copies(folder, "panshi-lab-frr", "203.0.113.160/27", {"r1": "r1"}) as copies:
         yield copies
 
 
