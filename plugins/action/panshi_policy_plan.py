@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Write the plan and show it; nothing is written when there is nothing to do.
+        """Write the plan and show it; nothing is written when there is nothing to do, or in check mode.
 
         Raises:
             AnsibleActionFail: PS-E8100 to PS-E8104, PS-E8108.
@@ -66,18 +66,21 @@ class ActionModule(ActionBase):
                 made=f"{utc_now():%Y-%m-%dT%H:%M:%SZ}",
                 operator=f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{os.uname().nodename}",
             )
-            result.update(changed=False, devices=list(plan.devices), plan="", sha256="")
-            if not plan.devices:
-                display.display(f"{len(answers)} 台设备上的策略都与策略文件一致，没有要做的")
-                return result
-            path = Path(arguments["folder"] or ROOT / "plans") / name / f"{run}.yml"
-            sha256 = save_plan(path, plan)
         except PanshiError as error:
             raise AnsibleActionFail(str(error)) from error
+        result.update(changed=False, devices=list(plan.devices), plan="", sha256="")
         for line in lines_of(plan):
             display.display(line)
-        display.display(f"计划：{path}\n摘要（批准时写明）：{sha256}")
-        row = {"kind": SignedRow.kind, "sha256": sha256, "document": plan.document()}
-        payload = record_payload(variables, self._templar.template, [row])
-        result.update(plan=str(path), sha256=sha256, panshi_record=payload)
+        if not plan.devices:
+            display.display(f"{len(answers)} 台设备上的策略都与策略文件一致，没有要做的")
+        elif not self._task.check_mode:
+            path = Path(arguments["folder"] or ROOT / "plans") / name / f"{run}.yml"
+            try:
+                sha256 = save_plan(path, plan)
+            except PanshiError as error:
+                raise AnsibleActionFail(str(error)) from error
+            display.display(f"计划：{path}\n摘要（批准时写明）：{sha256}")
+            row = {"kind": SignedRow.kind, "sha256": sha256, "document": plan.document()}
+            payload = record_payload(variables, self._templar.template, [row])
+            result.update(plan=str(path), sha256=sha256, panshi_record=payload)
         return result
