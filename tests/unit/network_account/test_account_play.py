@@ -30,7 +30,9 @@ def tasks(folder: Path, *accounts: dict[str, object]) -> Path:
     play = {
         "hosts": "network",
         "gather_facts": False,
-        "tasks": [{"name": f"Account | Ensure {one['name']}", "net_account": one} for one in accounts],
+        "tasks": [
+            {"name": f"Account | Ensure {one['name']}", "net_account": one, "ignore_errors": True} for one in accounts
+        ],
     }
     path = folder / "accounts.yml"
     path.write_text(yaml.safe_dump([play]))
@@ -60,12 +62,12 @@ def test_emulated_accounts_are_made_changed_and_taken_away(platform: str, tmp_pa
         play = tasks(tmp_path, *wanted)
         before = device.running
         trial = estate.play(play, "--check", "--diff")
-        assert trial.returncode == 0, trial.stdout + trial.stderr
+        assert "ignored=0" in trial.stdout, trial.stdout + trial.stderr
         assert "changed=3" in trial.stdout
         assert device.running == device.startup == before
         assert estate.entry("sw1", "auditor").current is None
         done = estate.play(play, "--diff", "-vvv")
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert "ignored=0" in done.stdout, done.stdout + done.stderr
         first = estate.value("sw1", "auditor")
         assert device.lets_in("auditor", first)
         assert device.lets_in("keeper", "Given-Pass-7")
@@ -75,9 +77,7 @@ def test_emulated_accounts_are_made_changed_and_taken_away(platform: str, tmp_pa
         told = done.stdout + done.stderr + "".join(path.read_text() for path in estate.records.rglob("*.jsonl"))
         for secret in (first, PASSWORD, "Given-Pass-7"):
             assert secret not in told
-        if platform == "huawei_vrp":
-            for name in ("auditor", "ops"):
-                refused = estate.play(tasks(tmp_path, {"name": name, "password": "Given-Pass-8"}))
-                assert "PS-E8155" in refused.stdout and refused.returncode == 2
-        again = estate.play(tasks(tmp_path, *wanted))
-        assert "changed=0" in again.stdout and again.returncode == 0, again.stdout
+        others = [{"name": name, "password": "Given-Pass-8"} for name in ("auditor", "ops")]
+        again = estate.play(tasks(tmp_path, *wanted, *others))
+        assert all(f"[PS-E8155] 账户 {one['name']} " in again.stdout for one in others), again.stdout
+        assert "changed=0" in again.stdout and "failed=0" in again.stdout and "ignored=2" in again.stdout
