@@ -43,6 +43,7 @@ options:
         estate's store, as C(<device>/network/<name>), before the device hears of it.
       - Refused for an account whose password is in the store, and for the one of this login; these are rotated
         (playbooks/rotate.yml).
+      - Give it as a variable from a vault. Ansible itself shows the lines of a playbook around a task that fails.
     type: str
     default: ""
   update_password:

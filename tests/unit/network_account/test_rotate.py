@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,20 @@ def test_emulated_an_account_that_the_device_does_not_have_is_refused(tmp_path: 
             estate.rotate(device, "nobody")
     assert failed.value.code == "PS-E8150"
     assert estate.entry("sw1", "nobody").pending is None
+
+
+def test_emulated_a_password_that_stands_in_the_inventory_is_not_rotated(tmp_path: Path) -> None:
+    device = made("huawei_vrp")
+    with emulated(device):
+        estate = begun(tmp_path, device)
+        reach = replace(estate.reach(device), literal=True)
+        with pytest.raises(PanshiError) as failed:
+            rotated(estate.store, reach, SecretId("sw1", "network", "ops"))
+        assert failed.value.code == "PS-E8154"
+        assert estate.entry("sw1", "ops").pending is None
+        # It is the account of the login that could not follow; another one can.
+        rotated(estate.store, reach, SecretId("sw1", "network", "audit"))
+        estate.whole(device, "audit")
 
 
 def test_emulated_what_others_have_not_saved_is_not_saved_with_it(tmp_path: Path) -> None:

@@ -9,18 +9,6 @@ from emulators.network import emulated
 from .estates import PASSWORD, Estate, made
 
 
-def test_emulated_a_password_that_stands_in_the_inventory_is_not_rotated(tmp_path: Path) -> None:
-    device, estate = made("huawei_vrp"), Estate(tmp_path)
-    with emulated(device):
-        declared = [{"account": "ops", "target": "network"}]
-        estate.describe(device, accounts_passwords=declared, ansible_password=PASSWORD)
-        done = estate.play("rotate.yml")
-        assert done.returncode != 0
-        assert "PS-E8154" in done.stdout
-    assert device.lets_in("ops", PASSWORD)
-    assert estate.entry("sw1", "ops").pending is None
-
-
 def test_emulated_the_playbook_rotates_the_passwords_of_a_device(tmp_path: Path) -> None:
     device, estate = made("huawei_vrp"), Estate(tmp_path)
     with emulated(device):
