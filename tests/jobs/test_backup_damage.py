@@ -26,6 +26,15 @@ def _forget(tag: str, number: int) -> str:
     return f"{_RESTIC} forget $({_RESTIC} snapshots --json --tag {tag} | {_ID.format(number)})"
 
 
+def _forget_all(tag: str) -> str:
+    """Forget every snapshot that has such a tag: how many there are is the timers' matter."""
+    ids = f"[one['id'] for one in json.load(sys.stdin) if any(fnmatch(tag, '{tag}') for tag in one['tags'])]"
+    return (
+        f"{_RESTIC} forget $({_RESTIC} snapshots --json | "
+        f'python3 -c "import json, sys; from fnmatch import fnmatch; print(*{ids})")'
+    )
+
+
 def _of_set(kind: str, number: int) -> str:
     """Another snapshot that says it belongs to a set: what it holds is worthless."""
     one = f"{_RESTIC} snapshots --json --tag kind={kind}"
@@ -40,12 +49,12 @@ REPOSITORY = {
     "数据包丢失": (f"rm -f {_LARGEST}", {"PS-E7410", "PS-E7434"}),
     "索引丢失": (f"rm -f {SECOND}/index/*", {"PS-E7410", "PS-E7434"}),
     "缺少增量的数据": (_forget("kind=stream", -1), {"PS-E7435"}),
-    "缺少完整备份": (f"{_forget('kind=set', 0)}; {_forget('kind=stream', 0)}", {"PS-E7431"}),
-    "没有做完的备份": (f"for n in 1 2; do {_forget('kind=set', -1)}; done", {"PS-E7430"}),
-    "缺少对照位置的二进制日志": (" && ".join([_forget("kind=binlog", -1)] * 4), {"PS-E7432"}),
+    "缺少完整备份": (_forget_all("set=*-full"), {"PS-E7431"}),
+    "没有做完的备份": (_forget_all("kind=set"), {"PS-E7430"}),
+    "缺少对照位置的二进制日志": (_forget_all("kind=binlog"), {"PS-E7432"}),
     "数据被换成别的": (_of_set("stream", -1), {"PS-E7434"}),
     "说明被换成别的": (_of_set("set", -1), {"PS-E7433"}),
-    "没有文件的备份": (f"for n in 1; do {_forget('name=app', -1)}; done", {"PS-E7430"}),
+    "没有文件的备份": (_forget_all("name=app"), {"PS-E7430"}),
     "备份库不见了": (f"mv {SECOND} {SECOND}.gone", {"PS-E7413"}),
     "备份库的锁与设置丢失": (f"rm -f {SECOND}/config", {"PS-E7413"}),
     "密钥被从备份库删除": (f"rm -f {SECOND}/keys/*", {"PS-E7410", "PS-E7411"}),
