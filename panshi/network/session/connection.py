@@ -6,6 +6,7 @@ text decoded across packets, the end of the session seen at once, nothing that i
 # (paramiko has no types)
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import paramiko
 from netmiko import NetmikoAuthenticationException, NetmikoTimeoutException
 from netmiko.base_connection import BaseConnection
 from netmiko.channel import SSHChannel
+from paramiko.ssh_exception import NoValidConnectionsError
 
 from panshi.errors import PanshiError
 from panshi.network.session.decoding import Decoder
@@ -284,6 +286,23 @@ def _refusal(device: Device, error: BaseException) -> PanshiError:
         )
     if isinstance(error, paramiko.AuthenticationException):
         return PanshiError("PS-E8031", f"{where} 不接受用户 {device.user} 的口令或密钥", "核对密码库与设备上的账户")
-    return PanshiError(
-        "PS-E8030", f"{where} 连不上：{type(error).__name__}", "检查地址、端口、路由、VTY 空闲数与中间防火墙"
-    )
+    return PanshiError("PS-E8030", f"{where} 连不上：{_why(error)}", "检查地址、端口、路由、VTY 空闲数与中间防火墙")
+
+
+def _why(error: BaseException) -> str:
+    """Return in Chinese why there is no connection, as far as the system tells."""
+    if isinstance(error, NoValidConnectionsError):
+        error = next(iter(error.errors.values()))
+    match error:
+        case ConnectionRefusedError():
+            return "端口拒绝连接"
+        case TimeoutError():
+            return "限时内没有回答"
+        case socket.gaierror():
+            return "名称解析不出地址"
+        case EOFError() | ConnectionResetError():
+            return "对方关闭了连接"
+        case OSError(strerror=str(said)):
+            return said
+        case _:
+            return type(error).__name__

@@ -204,6 +204,7 @@ def test_real_nobody_listens() -> None:
     with pytest.raises(PanshiError) as failure, open_device(device, PASSWORD):
         raise AssertionError
     assert failure.value.code == "PS-E8030"
+    assert failure.value.message.endswith("连不上：端口拒绝连接")
 
 
 def test_parsed_a_platform_that_is_not_known() -> None:
