@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -12,17 +9,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from panshi.errors import PanshiError
-from panshi.harden import estate
-from panshi.harden.run import current_run, record_payload
-from panshi.inventory import plain
 from panshi.network.intent import plan_of
-from panshi.network.plan import lines_of, save_plan
-from panshi.record import SignedRow, utc_now
-
-ROOT = Path(__file__).resolve().parents[2]
-_SPEC = {"answers": {"type": "str", "required": True}, "folder": {"type": "path"}}
-
-display = Display()
+from panshi.network.planning import SPEC, planned
 
 
 class ActionModule(ActionBase):
@@ -40,34 +28,17 @@ class ActionModule(ActionBase):
         """
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables)
-        _, arguments = self.validate_argument_spec(_SPEC)
-        own = variables["hostvars"]
-        answers = {
-            str(host): plain(own[host][arguments["answers"]])
-            for host in variables["ansible_play_hosts"]
-            if "commands" in own[host].get(arguments["answers"], {})
-        }
-        name, _ = estate.estate_of(variables)
-        plan = plan_of(
-            answers,
-            estate=name,
-            run=current_run(),
-            made=f"{utc_now():%Y-%m-%dT%H:%M:%SZ}",
-            operator=f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{os.uname().nodename}",
-        )
-        result.update(changed=False, devices=list(plan.devices), plan="", sha256="")
-        for line in lines_of(plan):
-            display.display(line)
-        if not plan.devices:
-            display.display(f"{len(answers)} 台设备的配置都与数据一致，没有要做的")
-        elif not self._task.check_mode:
-            path = Path(arguments["folder"] or ROOT / "plans") / name / f"{plan.run}.yml"
-            try:
-                sha256 = save_plan(path, plan)
-            except PanshiError as error:
-                raise AnsibleActionFail(str(error)) from error
-            display.display(f"计划：{path}\n摘要（批准时写明）：{sha256}")
-            row = {"kind": SignedRow.kind, "sha256": sha256, "document": plan.document()}
-            payload = record_payload(variables, self._templar.template, [row])
-            result.update(plan=str(path), sha256=sha256, panshi_record=payload)
-        return result
+        _, arguments = self.validate_argument_spec(dict(SPEC))
+        try:
+            done = planned(
+                lambda answers, whose: plan_of(answers, **whose),
+                arguments,
+                variables,
+                self._templar.template,
+                reading=self._task.check_mode,
+                nothing="台设备的配置都与数据一致",
+                show=Display().display,
+            )
+        except PanshiError as error:
+            raise AnsibleActionFail(str(error)) from error
+        return {**result, **done}
