@@ -86,13 +86,6 @@ def test_real_daily_account_becomes_root_without_a_password(host: str) -> None:
     assert remote(host, "id -un; sudo -n id -un").split() == [USERS[host], "root"]
 
 
-def test_real_vault_shuts_out_who_works_every_day() -> None:
-    assert {name for name, user in USERS.items() if user != "ops"} == {"vault1"}
-    done = run("ssh", "-F", str(STATE.ssh_config), "-o", "BatchMode=yes", "-l", "ops", "vault1", "true")
-    assert done.returncode == 255
-    assert "Permission denied" in done.stderr
-
-
 @pytest.mark.parametrize("host", HOSTS)
 def test_real_rescue_is_a_second_way_in(host: str) -> None:
     assert as_rescue(STATE, host, "id -un; sudo -n id -un").stdout.split() == ["rescue", "root"]
