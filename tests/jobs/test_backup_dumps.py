@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from backups import REDIS, Backups, backups
 
-pytestmark = [pytest.mark.lab]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 # Looks for the password in every process of the host for as long as a job runs, and says where it was.
 _WATCH = """
 import glob, subprocess, sys
@@ -125,7 +125,6 @@ def test_real_small_database_that_was_dropped_comes_back_whole(shop: Backups) ->
     assert shop.left() == ""
 
 
-@pytest.mark.long
 def test_real_redis_comes_back_beside(shop: Backups) -> None:
     shop.redis("SET", "later", "x")
     done = shop.play("restore.yml", restore_redis=True, restore_into="/srv/found-redis")
@@ -134,7 +133,6 @@ def test_real_redis_comes_back_beside(shop: Backups) -> None:
     assert shop.redis("EXISTS", "later") == "1"
 
 
-@pytest.mark.long
 def test_real_table_of_a_small_database_comes_back_alone_and_the_whole_beside(shop: Backups) -> None:
     was = shop.sql("CHECKSUM TABLE wiki.pages, wiki.visits")
     shop.sql("DROP TABLE wiki.pages; DELETE FROM wiki.visits WHERE page > 50")
@@ -164,7 +162,6 @@ DAMAGE = {
 }
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_real_dump_that_was_damaged_before_it_was_saved_is_found(shop: Backups, kind: str) -> None:
     name, damage, codes = DAMAGE[kind]

@@ -24,7 +24,7 @@ from panshi.patch import Plan, digest, load_plan
 from panshi.patch.client import ClientProcess, Service, line_of
 from panshi.record import Run, ServiceRow
 
-pytestmark = [pytest.mark.lab]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 INTERVAL = 0.5
 
 
