@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -69,8 +70,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backups]:
         for _ in range(2):
             made.buy()
             made.sh("systemctl start panshi-backup-binlog.service")
-        made.buy()
-        made.sh("panshi-backup database incremental")
+        # Somebody writes meanwhile: the position of the comparison is one that only the binary logs reach.
+        write = """while mariadb shop -e "INSERT INTO orders (customer, note) VALUES (1, 'busy')"; do sleep 0.1; done"""
+        made.sh(f"systemd-run --quiet --unit busy sh -c {shlex.quote(write)}")
+        made.sh("panshi-backup database incremental; systemctl stop busy")
         for _ in range(3):
             made.buy()
             made.sh("systemctl start panshi-backup-binlog.service")
