@@ -131,8 +131,12 @@ class Rotation:
         return bool(_CRYPT(value.encode(), hashed) == hashed)
 
     def known(self, host: str, account: str) -> bool:
-        """Return whether the password that the account has now is in the store."""
-        return any(self.has(host, account, value) for value in self.entry(host, account).known().values())
+        """Return whether the password that the account has now is in the store.
+
+        Every one is tried twice: a module whose controller was killed may set one of them between two looks.
+        """
+        values = self.entry(host, account).known().values()
+        return any(self.has(host, account, value) for _ in range(2) for value in values)
 
     def whole(self, host: str, account: str) -> None:
         """Exactly one password works, it is the store's current one, and nothing is left undone."""

@@ -6,14 +6,15 @@ The emulator has rules of its own, written without looking at the rule books: wh
 from __future__ import annotations
 
 import pytest
+from emulators.network.platform import platform as emulated_platform
+from emulators.network.rules import loaded, typed
+from emulators.network.tree import Node, lines_of
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from panshi.network.config import normal, parse, patch, render, rule_book
-from tests.emulators.network.platform import platform as emulated_platform
-from tests.emulators.network.rules import loaded, typed
-from tests.emulators.network.tree import Node, lines_of
-from tests.unit.network.configurations import PLATFORMS
+
+from .configurations import PLATFORMS
 
 # A found example is told as it is: making it smaller takes minutes.
 FAST = (Phase.explicit, Phase.generate)
