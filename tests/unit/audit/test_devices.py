@@ -166,7 +166,12 @@ def test_emulated_the_playbook_takes_the_password_from_the_store(tmp_path: Path)
             "panshi_audit_report": False,
             "panshi_audit_controls": ["net-loghost"],
         }
-        play = ("ansible-playbook", "-i", str(tmp_path / "hosts.yml"), str(ROOT / "playbooks" / "audit.yml"))
+        play = (
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            "-i",
+            str(tmp_path / "hosts.yml"),
+            str(ROOT / "playbooks" / "audit.yml"),
+        )
         done = run(*play, "-e", json.dumps(variables), vault=tmp_path / "vault")
     assert done.returncode == 0, done.stdout + done.stderr
     assert PASSWORD not in done.stdout + done.stderr
