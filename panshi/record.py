@@ -578,18 +578,18 @@ class NetworkChangeRow(Row):
     kind: ClassVar[str] = "network_change"
     host: str
     state: str
-    platform: str
-    plan: str
-    commands: Sequence[str]
-    differences: str
-    guard: str
-    steps: Sequence[Mapping[str, Any]]
-    before: str
-    after: str
-    seconds: float
-    unproven: bool
-    code: str
-    message: str
+    platform: str = ""
+    plan: str = ""
+    commands: Sequence[str] = ()
+    differences: str = ""
+    guard: str = ""
+    steps: Sequence[Mapping[str, Any]] = ()
+    before: str = ""
+    after: str = ""
+    seconds: float = 0.0
+    unproven: bool = False
+    code: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,8 +12,6 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from cryptography.fernet import Fernet
-
 from panshi.collect.client import Collected, Event, Failed, Limits, Started
 from panshi.collect.device import read_device
 from panshi.errors import PanshiError
@@ -110,8 +108,7 @@ def backed_up(state: Path, device: str, platform: str, running: str, saved: str)
     Returns:
         "" where this device was never backed up, None where none of the estate was.
     """
-    # Only the copies for people are read, which have no key.
-    archive = Archive(state, Fernet.generate_key().decode())
+    archive = Archive(state)
     if not (seen := archive.seen()):
         return None
     if device not in seen:

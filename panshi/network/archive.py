@@ -72,13 +72,17 @@ class Archive:
 
     Args:
         folder: of the state of its devices; made when it is absent, for its owner alone.
-        key: of the whole copies, from the estate's store.
+        key: of the whole copies, from the estate's store; without it only what is for people can be read.
     """
 
-    def __init__(self, folder: Path, key: str) -> None:
+    def __init__(self, folder: Path, key: str = "") -> None:
         self._folder = folder / "backups"
         self._seen = folder / _SEEN
-        self._fernet = Fernet(key.encode("ascii"))
+        self._key = key
+
+    @cached_property
+    def _fernet(self) -> Fernet:
+        return Fernet(self._key.encode("ascii"))
 
     @contextmanager
     def open(self) -> Iterator[None]:

@@ -92,7 +92,7 @@ class Task:
             changed = self._run(job, prepare)
         except PanshiError as error:
             failure = error
-            result.update(failed=True, msg=str(error), code=error.code, as_before=not _unproven(error))
+            result.update(failed=True, msg=str(error), code=error.code, as_before=not is_unproven(error))
         else:
             result.update(changed=bool(self._look and self._look.commands))
         row = self._row(changed, failure)
@@ -129,24 +129,37 @@ class Task:
 
     def _row(self, changed: Changed | None, failure: PanshiError | None) -> NetworkChangeRow:
         look = self._look
-        differs = "differs" if look and look.commands else "same"
         return NetworkChangeRow(
             host=str(self._variables["inventory_hostname"]),
-            state="failed" if failure else "changed" if changed else differs,
             platform=self._platform,
             plan=self._plan,
             commands=look.commands if look else (),
             differences=look.differences if look else "",
-            guard=changed.guard if changed else "",
             steps=self._steps,
             before=look.running if look else "",
-            after=changed.after if changed else "",
             seconds=round(time.monotonic() - self._began, 3),
-            unproven=failure is not None and _unproven(failure),
-            code=failure.code if failure else "",
-            message=str(failure) if failure else "",
+            **outcome(bool(look and look.commands), changed, failure),
         )
 
 
-def _unproven(error: PanshiError) -> bool:
+def outcome(differs: bool, changed: Changed | None, failure: PanshiError | None) -> dict[str, Any]:
+    """Return what a NetworkChangeRow says of what became of a change.
+
+    Args:
+        differs: the device has not what is written down.
+        changed: it was changed.
+        failure: it was not.
+    """
+    return {
+        "state": "failed" if failure else "changed" if changed else "differs" if differs else "same",
+        "guard": changed.guard if changed else "",
+        "after": changed.after if changed else "",
+        "unproven": failure is not None and is_unproven(failure),
+        "code": failure.code if failure else "",
+        "message": str(failure) if failure else "",
+    }
+
+
+def is_unproven(error: PanshiError) -> bool:
+    """Whether a change has failed, and that the device is as before is not proven."""
     return isinstance(error, ChangeFailed) and not error.proven

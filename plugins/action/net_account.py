@@ -13,9 +13,10 @@ from panshi.errors import PanshiError
 from panshi.harden.run import record_payload
 from panshi.network.account import Accounts, Wanted, presence_lines, read_accounts, refuse, removal_lines
 from panshi.network.account.reach import Reach
-from panshi.network.change import Changed, ChangeFailed
+from panshi.network.change import Changed
 from panshi.network.config import MASK, masked
 from panshi.network.estate import TARGET, reach_of
+from panshi.network.task import is_unproven, outcome
 from panshi.record import NetworkChangeRow
 from panshi.secret.estate import baseline_of, store_of
 from panshi.secret.first import keep_first
@@ -53,7 +54,7 @@ class ActionModule(ActionBase):
             changed = self._run(arguments)
         except PanshiError as error:
             failure = error
-            result.update(failed=True, msg=str(error), code=error.code, as_before=not _unproven(error))
+            result.update(failed=True, msg=str(error), code=error.code, as_before=not is_unproven(error))
         else:
             result["changed"] = bool(self._shown)
         prepared = "".join(f"{line}\n" for line in self._shown)
@@ -114,22 +115,13 @@ class ActionModule(ActionBase):
         return version.value if version is not None else policy.make(secret.account)
 
     def _row(self, changed: Changed | None, failure: PanshiError | None, seconds: float) -> NetworkChangeRow:
-        differs = "differs" if self._shown else "same"
         return NetworkChangeRow(
             host=str(self._variables["inventory_hostname"]),
-            state="failed" if failure else "changed" if changed else differs,
             platform=self._platform,
-            plan="",
             commands=self._shown,
-            differences="",
-            guard=changed.guard if changed else "",
-            steps=(),
             before=changed.before if changed else "",
-            after=changed.after if changed else "",
             seconds=round(seconds, 3),
-            unproven=failure is not None and _unproven(failure),
-            code=failure.code if failure else "",
-            message=str(failure) if failure else "",
+            **outcome(bool(self._shown), changed, failure),
         )
 
 
@@ -163,7 +155,3 @@ def _not_the_stores(store: Store, secret: SecretId, given: str, login: str) -> N
 
 def _shown(lines: Sequence[str], value: str, platform: str) -> list[str]:
     return [masked(line.replace(value, MASK) if value else line, platform) for line in lines]
-
-
-def _unproven(error: PanshiError) -> bool:
-    return isinstance(error, ChangeFailed) and not error.proven

@@ -14,10 +14,11 @@ from panshi.errors import PanshiError
 from panshi.harden.run import record_payload
 from panshi.network.archive import Archive
 from panshi.network.backup import kept_key
-from panshi.network.change import ChangeFailed, settle
+from panshi.network.change import settle
 from panshi.network.estate import Login, changes_of, login_of, state_of
 from panshi.network.intent import Found, Intent, carry_out, look
 from panshi.network.restore import digest_of, intent_of, refuse_other
+from panshi.network.task import outcome
 from panshi.record import NetworkChangeRow
 from panshi.secret.estate import store_of
 
@@ -47,8 +48,7 @@ class ActionModule(ActionBase):
         except PanshiError as error:
             result.update(failed=True, msg=str(error), code=error.code)
             if self._row is not None:
-                unproven = isinstance(error, ChangeFailed) and not error.proven
-                self._row = replace(self._row, state="failed", code=error.code, message=str(error), unproven=unproven)
+                self._row = replace(self._row, **outcome(True, None, error))
         if not self._task.check_mode:
             told = [] if self._row is None else [{"kind": self._row.kind, **asdict(self._row)}]
             result["panshi_record"] = record_payload(variables, self._templar.template, told)
@@ -94,25 +94,16 @@ class ActionModule(ActionBase):
         assert self._row is not None
         self._row = replace(self._row, steps=steps)
         done = carry_out(login, intent, found, state=state, minutes=minutes, probes=(), tell=tell)
-        seconds = round(done.seconds, 3)
-        self._row = replace(self._row, state="changed", guard=done.guard, after=done.after, seconds=seconds)
+        self._row = replace(self._row, seconds=round(done.seconds, 3), **outcome(True, done, None))
 
 
 def _row(host: str, found: Found) -> NetworkChangeRow:
     """Return what is recorded of a device that was read."""
     return NetworkChangeRow(
         host=host,
-        state="differs" if found.commands else "same",
         platform=found.platform,
-        plan="",
         commands=found.shown,
         differences=found.differences,
-        guard="",
-        steps=(),
         before=found.running,
-        after="",
-        seconds=0.0,
-        unproven=False,
-        code="",
-        message="",
+        **outcome(bool(found.commands), None, None),
     )

@@ -51,14 +51,9 @@ options:
     type: str
     choices: [always, on_create]
     default: always
-notes:
-  - Devices are described by C(ansible_host), C(ansible_port), C(ansible_user), C(ansible_network_os) and
-    C(panshi_net_*); see docs/runbook-network.md. Passwords come from C(ansible_password) or from the estate's store.
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
+extends_documentation_fragment:
+  - panshi_device
+  - panshi_device.diff
 """
 
 EXAMPLES = """

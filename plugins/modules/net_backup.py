@@ -23,14 +23,9 @@ options:
     description: Days without a backup after which an unreachable device is a finding of its own.
     type: float
     default: 2
-notes:
-  - Devices are described by C(ansible_host), C(ansible_port), C(ansible_user), C(ansible_network_os) and
-    C(panshi_net_*); see docs/runbook-network.md. Passwords come from C(ansible_password) or from the estate's store.
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
+extends_documentation_fragment:
+  - panshi_device
+  - panshi_device.diff
 """
 
 EXAMPLES = """

@@ -34,32 +34,10 @@ options:
         C(end)). With several of the three, C(sections) is laid over C(whole), and C(lines) over both.
     type: str
     default: ""
-  probes:
-    description:
-      - What must be so afterwards, asked through the new login. Each has C(command) (one that only reads), C(match) (a
-        regular expression that its output must contain) and perhaps C(title).
-    type: list
-    elements: dict
-    default: []
-  minutes:
-    description: Until the device goes back by itself when nobody confirms, where the platform can; 1 to 120.
-    type: int
-    default: 5
-  plan:
-    description: Plan to be carried out, as playbooks/network_change.yml writes it; without one, what differs is pushed.
-    type: path
-  plan_sha256:
-    description: Digest of the plan that was approved; required with C(plan).
-    type: str
-    default: ""
-notes:
-  - Devices are described by C(ansible_host), C(ansible_port), C(ansible_user), C(ansible_network_os) and
-    C(panshi_net_*); see docs/runbook-network.md. Passwords come from C(ansible_password) or from the estate's store.
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
+extends_documentation_fragment:
+  - panshi_device
+  - panshi_device.diff
+  - panshi_device.plan
 """
 
 EXAMPLES = """
@@ -72,7 +50,7 @@ EXAMPLES = """
   net_config:
     sections: "{{ lookup('template', 'access.j2') }}"
     probes:
-      - {title: 上联口在用, command: display interface brief, match: 'GigabitEthernet0/0/24\\\\s+up'}
+      - {title: 上联口在用, command: display interface brief, match: 'GigabitEthernet0/0/24\\s+up'}
     plan: plans/example/20261122T010203Z-abcdef.yml
     plan_sha256: "{{ approved }}"
 """

@@ -23,11 +23,8 @@ options:
     description: Sessions at once.
     type: int
     default: 100
-notes:
-  - Devices are described as for M(net_backup).
-attributes:
-  check_mode:
-    support: full
+extends_documentation_fragment:
+  - panshi_device
 """
 
 EXAMPLES = """

@@ -26,9 +26,8 @@ options:
 notes:
   - Devices are described as for M(net_backup); C(panshi_net_neighbours) names by port the neighbours that a device
     should have.
-attributes:
-  check_mode:
-    support: full
+extends_documentation_fragment:
+  - panshi_device
 """
 
 EXAMPLES = """

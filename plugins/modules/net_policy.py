@@ -20,30 +20,14 @@ options:
     description: The policy file, see docs/network-policy.md.
     type: path
     required: true
-  probes:
-    description: What must be true after the change, as for M(net_config); that the device holds the policies always is.
-    type: list
-    elements: dict
-    default: []
-  plan:
-    description: Plan to be carried out, as playbooks/network_policy.yml writes it; without one, what differs is pushed.
-    type: path
-  plan_sha256:
-    description: Digest of the plan that was approved; required with C(plan).
-    type: str
-    default: ""
   minutes:
     description: Until the device goes back by itself when nobody confirms, where the platform can; 1 to 120.
     type: int
     default: 5
-notes:
-  - Devices are described by C(ansible_host), C(ansible_port), C(ansible_user), C(ansible_network_os) and
-    C(panshi_net_*); see docs/runbook-network.md. Passwords come from C(ansible_password) or from the estate's store.
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
+extends_documentation_fragment:
+  - panshi_device
+  - panshi_device.diff
+  - panshi_device.plan
 """
 
 EXAMPLES = """

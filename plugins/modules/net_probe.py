@@ -25,14 +25,11 @@ options:
     type: list
     elements: str
     default: []
-notes:
-  - Devices are described by C(ansible_host), C(ansible_port), C(ansible_user), C(ansible_network_os) and
-    C(panshi_net_*); see docs/runbook-network.md. Passwords come from C(ansible_password) or from the estate's store.
+extends_documentation_fragment: [panshi_device]
 attributes:
-  check_mode:
-    support: full
   diff_mode:
     support: none
+    description: There is nothing to compare.
 """
 
 EXAMPLES = """

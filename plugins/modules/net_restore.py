@@ -25,13 +25,9 @@ options:
     description: After which a device with a timer goes back by itself, 1 to 120.
     type: int
     default: 5
-notes:
-  - Devices are described as for M(net_backup).
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
+extends_documentation_fragment:
+  - panshi_device
+  - panshi_device.diff
 """
 
 EXAMPLES = """

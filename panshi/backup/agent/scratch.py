@@ -66,9 +66,7 @@ def sweep(root: Path) -> list[str]:
 
 def remove(folder: Path) -> None:
     """End the server of a restore and remove its folder."""
-    subprocess.run(["systemctl", "kill", "--signal=KILL", unit(folder.name)], check=False, capture_output=True)
-    subprocess.run(["systemctl", "stop", unit(folder.name)], check=False, capture_output=True)
-    subprocess.run(["systemctl", "reset-failed", unit(folder.name)], check=False, capture_output=True)
+    stop(folder.name)
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
         raise BackupError("PS-E7444", f"删不掉 {folder}", "查明谁还在用它，手工删除")
@@ -181,8 +179,10 @@ def start(name: str, user: str, bounds: Bounds, command: Sequence[str], more: Ma
 
 
 def stop(name: str) -> None:
-    """End the server of a restore."""
+    """End the server of a restore; at once, because nobody needs what it would still write."""
+    subprocess.run(["systemctl", "kill", "--signal=KILL", unit(name)], check=False, capture_output=True)
     subprocess.run(["systemctl", "stop", unit(name)], check=False, capture_output=True)
+    subprocess.run(["systemctl", "reset-failed", unit(name)], check=False, capture_output=True)
 
 
 def alive(name: str) -> bool:

@@ -122,6 +122,7 @@ def change(
         state: folder of the estate's change journals, outside the checkout.
         probes: what must be true afterwards, asked through a new login.
         login_after: opens a session as things will be, where the change concerns the login itself.
+        tell: told of every step.
 
     Raises:
         ChangeFailed: PS-E8004 it failed and is proven to be taken back; PS-E8005 that cannot be proven.
