@@ -137,20 +137,34 @@ def load_catalogue(root: Path = ROOT) -> Catalogue:
     """
     schema = json.loads((root / "schema.json").read_text(encoding="utf-8"))
     validator = jsonschema.Draft202012Validator(schema)
-    digest = hashlib.sha256()
     documents: dict[str, dict[str, Any]] = {}
-    for path in sorted(root.glob("*.yml")):
-        raw = path.read_bytes()
-        digest.update(path.name.encode() + b"\0" + raw)
-        document = _read(path.name, raw, validator)
+    texts = _texts(root)
+    for name, raw in texts.items():
+        document = _read(name, raw, validator)
         if document["id"] in documents:
-            raise _contradiction(path.name, f"条款 {document['id']} 已在另一个文件中定义")
+            raise _contradiction(name, f"条款 {document['id']} 已在另一个文件中定义")
         documents[document["id"]] = document
     ordered = {key: documents[key] for key in sorted(documents, key=clause_key)}
     parameters = _parameters(ordered)
-    catalogue = Catalogue({key: _control(value) for key, value in ordered.items()}, parameters, digest.hexdigest())
+    catalogue = Catalogue({key: _control(value) for key, value in ordered.items()}, parameters, _digest(texts))
     _cross_check(ordered, catalogue)
     return catalogue
+
+
+def digest_of(root: Path = ROOT) -> str:
+    """Return the digest of the catalogue as it lies there, for records of jobs that use nothing of it."""
+    return _digest(_texts(root))
+
+
+def _texts(root: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(root.glob("*.yml"))}
+
+
+def _digest(texts: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, raw in texts.items():
+        digest.update(name.encode() + b"\0" + raw)
+    return digest.hexdigest()
 
 
 def _read(name: str, raw: bytes, validator: jsonschema.Draft202012Validator) -> dict[str, Any]:

@@ -77,6 +77,7 @@ class ActionModule(ActionBase):
         result.update(
             changed=any(changed.values()),
             commit=commit,
+            ok=all(one.error is None for one in found.values()),
             results={row.host: _told(row, found[row.host]) for row in rows},
             diff=[one for name in sorted(diff) for one in diff[name]],
         )

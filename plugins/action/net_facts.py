@@ -63,7 +63,7 @@ class ActionModule(ActionBase):
             if one.value is not None
         }
         told |= {name: {"ok": False, "code": error.code, "msg": str(error)} for name, error in errors.items()}
-        return {**result, "changed": False, "results": told}
+        return {**result, "changed": False, "ok": not errors, "results": told}
 
 
 def _read_only(commands: Mapping[str, Sequence[str]]) -> None:

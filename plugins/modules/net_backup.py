@@ -49,6 +49,10 @@ commit:
   description: Commit of the history that has what was read; the one before when nothing has changed.
   type: str
   returned: success
+ok:
+  description: Whether every device was read whole.
+  type: bool
+  returned: success
 results:
   description: By device C(ok), C(state) (changed, same, failed), C(saved), C(encoding), C(last), C(findings), C(code)
     and C(msg).

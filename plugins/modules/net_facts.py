@@ -39,6 +39,10 @@ EXAMPLES = """
 """
 
 RETURN = """
+ok:
+  description: Whether every device was asked.
+  type: bool
+  returned: success
 results:
   description: By device C(ok), C(name), C(platform), C(encoding), C(weak_algorithms), C(output) and C(refused) by
     command; or C(ok), C(code) and C(msg).

@@ -9,9 +9,14 @@ controller. Latency is how late everything arrives that a device sends.
 
 backup    running and saved configuration of every device, 100 sessions at a time, one right after the other:
           stock     netmiko's own driver in threads: connect, two ``send_command``, disconnect
+          nornir    nornir-netmiko, its threaded runner, the same two commands; where it is installed
+          scrapli   scrapli and scrapli-community over asyncssh, one event loop; where it is installed
           library   ``panshi.network.backup.read_all``: the same two texts, whole, without noise, decoded, masked
           playbook  ``playbooks/network_backup.yml`` as a whole, first run: start, history, encrypted copies, record,
                     report
+          None of the peers is a dependency of ours:
+          pip install --target FOLDER --no-deps nornir==3.6.0 nornir-netmiko==1.0.1 scrapli==2025.1.30
+          scrapli_community==2025.1.30 mypy_extensions; and PYTHONPATH=FOLDER
 push      rules of a firewall (seven lines each) into one device, every line's answer looked at:
           stock     ``send_config_set`` with ``error_pattern``, of fewer rules, for it is slow: its time for all of them
                     is extrapolated from two sizes, so that what it takes once is not counted for every line
@@ -21,7 +26,7 @@ push      rules of a firewall (seven lines each) into one device, every line's a
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import asyncio
 import json
 import os
 import subprocess
@@ -33,8 +38,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from netmiko import ConnectHandler
 
@@ -51,8 +58,6 @@ SESSIONS = 100
 WINDOWS = (8, 16)
 _INTERFACES = 60  # of a device's configuration: some 6 kB
 _COMMANDS = ("display current-configuration", "display saved-configuration")
-# Peers of the issue; whoever has them installed sees that they are not measured here.
-_PEERS = ("nornir_netmiko", "scrapli")
 
 
 @contextmanager
@@ -134,6 +139,49 @@ def _stock(device: Device) -> ConnectHandler:
     )
 
 
+def nornir_backup(devices: Sequence[Device]) -> None:
+    """Read every device with nornir-netmiko; one that was not read is no measurement."""
+    core, stock = import_module("nornir.core.inventory"), import_module("nornir_netmiko")
+    register = import_module("nornir.core.plugins.connections").ConnectionPluginRegister
+    register.register("netmiko", import_module("nornir_netmiko.connections").Netmiko)
+    options = {"netmiko": core.ConnectionOptions(extras={"conn_timeout": 60})}
+    login = {"username": USER, "password": PASSWORD, "platform": "huawei", "connection_options": options}
+    hosts = {one.name: core.Host(one.name, hostname=one.address, port=one.port, **login) for one in devices}
+    inventory = core.Inventory(core.Hosts(hosts), core.Groups(), core.Defaults())
+    runner = import_module("nornir.plugins.runners").ThreadedRunner(num_workers=SESSIONS)
+    nornir = import_module("nornir.core").Nornir(inventory).with_runner(runner)
+
+    def read(task: Any) -> None:
+        for command in _COMMANDS:
+            task.run(stock.netmiko_send_command, command_string=command, read_timeout=60)
+        task.host.close_connections()
+
+    if failed := nornir.run(read).failed_hosts:
+        raise RuntimeError(f"not a measurement: {len(failed)} devices were not read")
+
+
+def scrapli_backup(devices: Sequence[Device]) -> None:
+    """Read every device with scrapli over asyncssh; one that was not read is no measurement."""
+    driver = import_module("scrapli").AsyncScrapli
+    login = {"auth_username": USER, "auth_password": PASSWORD, "auth_strict_key": False, "transport": "asyncssh"}
+    waits = dict.fromkeys(("timeout_socket", "timeout_transport", "timeout_ops"), 60)
+
+    async def read(device: Device, free: asyncio.Semaphore) -> None:
+        words = {"platform": "huawei_vrp", "host": device.address, "port": device.port}
+        async with free, driver(**words, **login, **waits) as connection:
+            for command in _COMMANDS:
+                (await connection.send_command(command)).raise_for_status()
+
+    async def read_all() -> None:
+        free = asyncio.Semaphore(SESSIONS)
+        await asyncio.gather(*(read(device, free) for device in devices))
+
+    asyncio.run(read_all())
+
+
+_PEERS = {"nornir": ("nornir_netmiko", nornir_backup), "scrapli": ("scrapli", scrapli_backup)}
+
+
 def library_backup(devices: Sequence[Device]) -> None:
     """Read every device; one that was not read is no measurement."""
     found = read_all([Login(device, PASSWORD) for device in devices], SESSIONS)
@@ -181,11 +229,10 @@ def bench_backup(count: int, latencies: Sequence[int]) -> None:
     print("|---|---|---|---|---|---|---|---|")
     for latency in latencies:
         with scratch() as folder, fleet(folder, count, latency / 1000) as devices:
-            found = {
-                "stock": timed(stock_backup, devices),
-                "library": timed(library_backup, devices),
-                "playbook": timed(playbook_backup, devices, folder),
-            }
+            found = {"stock": timed(stock_backup, devices)}
+            found |= {name: timed(work, devices) for name, (module, work) in _PEERS.items() if find_spec(module)}
+            found["library"] = timed(library_backup, devices)
+            found["playbook"] = timed(playbook_backup, devices, folder)
         own = found["library"]
         for way, one in found.items():
             walls = f"{one.wall:.1f} | {one.wall / own.wall:.2f}"
@@ -265,8 +312,9 @@ def main() -> None:
     parser.add_argument("--push-latencies", type=int, nargs="*", default=[0, 20], help="ms")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, load before {os.getloadavg()[0]:.1f}")
-    for name in _PEERS:
-        print(f"{name}: {'installed' if importlib.util.find_spec(name) else 'not installed'}, not measured")
+    for name, (module, _) in _PEERS.items():
+        if not find_spec(module):
+            print(f"{name} is not installed, and not measured")
     if options.only != "push":
         bench_backup(options.devices, options.backup_latencies)
     if options.only != "backup":

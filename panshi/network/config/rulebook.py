@@ -6,7 +6,7 @@ docs/network-config.md describes the keys and how a platform is added.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,8 +18,8 @@ from panshi.errors import PanshiError
 
 _FOLDER = Path(__file__).with_name("rules")
 _WORDS = ("comment", "closing", "negate", "leave")
-_PATTERNS = ("volatile", "views", "permanent", "lone", "additions_first", "hidden", "expand", "unnumbered", "fold")
-_LISTS = (*_PATTERNS, "blocks", "secrets", "lines", "sets", "orders", "guards")
+_PATTERNS = ("views", "permanent", "lone", "additions_first", "hidden", "expand", "unnumbered", "fold")
+_LISTS = (*_PATTERNS, "volatile", "blocks", "secrets", "lines", "sets", "orders", "guards")
 _LINE_KEYS = {"match", "within", "key", "undo", "change", "whole"}
 _SET_KEYS = {"match", "within", "style", "add", "remove", "new", "gone"}
 
@@ -112,8 +112,9 @@ class RuleBook:
     closing: str
     negate: str
     leave: str
-    volatile: tuple[re.Pattern[str], ...]
+    volatile: re.Pattern[str]
     blocks: tuple[Block, ...]
+    begins: re.Pattern[str]  # one of the blocks
     secrets: tuple[re.Pattern[str], ...]
     views: tuple[re.Pattern[str], ...]
     permanent: tuple[re.Pattern[str], ...]
@@ -130,10 +131,12 @@ class RuleBook:
 
     def is_volatile(self, line: str) -> bool:
         """Return whether a line is not configuration: a header, a clock, a counter."""
-        return _any(self.volatile, line)
+        return self.volatile.match(line) is not None
 
     def block_end(self, line: str) -> re.Pattern[str] | None:
         """Return what ends the block that a line begins; None when it begins none, or ends it itself."""
+        if not self.begins.match(line):  # nearly always
+            return None
         for block in self.blocks:
             if found := block.start.match(line):
                 end = re.compile(block.end.replace("{1}", re.escape(found[1]) if found.groups() else ""))
@@ -199,6 +202,8 @@ def _book(platform: str, read: Mapping[str, Any]) -> RuleBook:
         closing=str(read["closing"]),
         negate=str(read["negate"]),
         leave=str(read["leave"]),
+        volatile=_one_of(lists["volatile"]),
+        begins=_one_of(one["start"] for one in lists["blocks"]),
         blocks=tuple(Block(re.compile(one["start"]), one["end"]) for one in lists["blocks"]),
         secrets=secrets,
         lines=tuple(_line_rule(one) for one in lists["lines"]),
@@ -251,8 +256,9 @@ def _only(read: Mapping[str, str], keys: set[str]) -> None:
         raise ValueError(f"没有 {'、'.join(unknown)} 这样的键")
 
 
-def _any(patterns: Sequence[re.Pattern[str]], line: str) -> bool:
-    return any(pattern.match(line) for pattern in patterns)
+def _one_of(words: Iterable[str]) -> re.Pattern[str]:
+    """Return what matches where one of the expressions does: every line of every device is held against it."""
+    return re.compile("|".join(f"(?:{word})" for word in words) or r"(?!)")
 
 
 def _refused(text: str) -> PanshiError:
