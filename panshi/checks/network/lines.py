@@ -94,12 +94,13 @@ def ssh_on(device: Device, params: Params) -> Verdict:
     if not session:
         return partial("SSHv2 已启用", "不是经 SSH 采集，没有看到主机密钥与算法")
     kind, _, bits = session.get("host_key", "").partition(" ")
-    words = "、".join(session.get(key, "") for key in ("kex_hash", "cipher", "mac"))
+    words = "、".join(filter(None, (session.get(key, "") for key in ("kex_hash", "cipher", "mac"))))
     observed = f"SSHv2，主机密钥 {kind} {bits} 位，{words}"
     if kind == "ssh-dss" or (kind == "ssh-rsa" and not params.accepts("net_rsa_bits", int(bits or 0))):
         return failed(observed, f"主机密钥 {kind} {bits} 位过弱")
     agreed = (("ssh_ciphers", "cipher"), ("ssh_macs", "mac"), ("net_kex_hashes", "kex_hash"))
-    weak = [session.get(key, "") for name, key in agreed if not params.accepts(name, [session.get(key, "")])]
+    used = [(name, session[key]) for name, key in agreed if session.get(key)]
+    weak = [algorithm for name, algorithm in used if not params.accepts(name, [algorithm])]
     if weak:
         return failed(observed, f"只能以旧算法连接：{'、'.join(weak)}")
     return passed(observed)

@@ -269,6 +269,19 @@ def test_emulated_old_algorithms_only_where_declared(tmp_path: Path) -> None:
             assert "sysname SW1" in session.running()
 
 
+def test_emulated_a_cipher_that_authenticates_by_itself_is_preferred(tmp_path: Path) -> None:
+    device = Device("SW1", "huawei_vrp")
+    with emulated(device):
+        with stock(device) as session:
+            assert session.remote_conn_pre.get_transport().remote_cipher == "aes128-ctr"
+        with ours(device, tmp_path) as session:
+            assert (session.algorithms["cipher"], session.algorithms["mac"]) == ("aes128-gcm@openssh.com", "")
+    device = Device("SW2", "huawei_vrp", legacy_ssh=True)
+    with emulated(device), ours(device, tmp_path, legacy_ssh=True) as session:
+        assert session.algorithms["cipher"] == "aes128-cbc"
+        assert session.algorithms["mac"].startswith("hmac-")
+
+
 def test_emulated_a_session_ends_at_once_and_frees_its_line(tmp_path: Path) -> None:
     device = Device("SW1", "huawei_vrp", faults={"max_vty": 1})
     with emulated(device):
