@@ -186,7 +186,12 @@ def _undone(platform: Platform, node: Node, match: Match, command: Command) -> O
         line = f"{platform.negate} {target}"
         node.children[target] = Node(line=line, key=target, rank=(command.place, natural(line)))
         return Outcome()
-    gone = [child for child in node.children.values() if any(_is(name, target) for name in (child.key, *child.aliases))]
+    # "undo acl inbound" leaves "acl ipv6 2000 inbound" if there is one of its own; "undo local-user a" takes all of a.
+    exact = [child for child in node.children.values() if target in (child.key, *child.aliases)]
+    within = [
+        child for child in node.children.values() if any(_is(name, target) for name in (child.key, *child.aliases))
+    ]
+    gone = exact if exact and command.one else within
     for child in gone:
         del node.children[child.key]
         if command.member_of:
