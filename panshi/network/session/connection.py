@@ -187,6 +187,14 @@ class Connection(BaseConnection):
         assert isinstance(self.remote_conn, paramiko.Channel)
         self.channel = DecodingChannel(self.remote_conn, self.decoder)
 
+    def paramiko_cleanup(self) -> None:
+        """Close, also where the other side is closing just now."""
+        try:
+            super().paramiko_cleanup()
+        except (EOFError, OSError):
+            self.remote_conn = None
+            super().paramiko_cleanup()
+
     def _try_session_preparation(self, force_data: bool = True) -> None:
         """Leave the log-in dialogue to :class:`panshi.network.session.session.Session`."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,4 +58,5 @@ def stock(emulated: Emulated, **options: Any) -> Iterator[BaseConnection]:
     try:
         yield connection
     finally:
-        connection.paramiko_cleanup()
+        with suppress(EOFError):  # the device may be closing just now
+            connection.paramiko_cleanup()
